@@ -1,0 +1,179 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const prefix = "MAILER_"
+
+// setting is one line of the table below.
+type setting struct {
+	Name     string // of the variable
+	Required bool   // in production
+	Secret   bool   // never shown
+	IsURL    bool   // shown without its password
+	IsList   bool   // an array in the file, separated by commas in a variable
+	IsNumber bool
+	Default  string
+	Example  string
+	Help     string
+	set      func(c *Config, v string) error
+	get      func(c *Config) string
+}
+
+// key is the setting's name in the file.
+func (s setting) key() string { return strings.ToLower(strings.TrimPrefix(s.Name, prefix)) }
+
+func (s setting) example() string { return s.Name + "=" + s.Example }
+
+// settings is every setting, in the order they are shown.
+var settings = []setting{
+	{Name: "MAILER_DATABASE_URL", Required: true, IsURL: true, Example: "postgres://mailer:password@localhost:5432/mailer?sslmode=disable",
+		Help: "the Postgres that holds everything",
+		set:  func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabaseURL(v) },
+		get:  func(c *Config) string { return c.DatabaseURL }},
+	{Name: "MAILER_SMTP_URL", Required: true, IsURL: true, Example: "smtp://user:password@smtp.example.org:587?tls=starttls",
+		Help: "the relay that mail is handed to; smtps:// for TLS from the start",
+		set:  func(c *Config, v string) error { c.SMTPURL = v; return checkSMTPURL(v) },
+		get:  func(c *Config) string { return c.SMTPURL }},
+	{Name: "MAILER_BASE_URL", Required: true, Example: "https://news.example.org",
+		Help: "where readers reach the web pages of this service",
+		set:  func(c *Config, v string) error { c.BaseURL = strings.TrimRight(v, "/"); return checkBaseURL(v) },
+		get:  func(c *Config) string { return c.BaseURL }},
+	{Name: "MAILER_SECRET", Required: true, Secret: true, Example: "$(openssl rand -hex 32), made once and kept",
+		Help: "signs every link in every mail; 32 characters or more; keep a copy",
+		set:  func(c *Config, v string) error { c.Secret = v; return checkSecret(v) },
+		get:  func(c *Config) string { return c.Secret }},
+	{Name: "MAILER_OLD_SECRETS", Secret: true, IsList: true, Example: "the secrets used before, newest first, separated by commas",
+		Help: "earlier secrets, so that links in old mail go on working; the last one must never be dropped",
+		set: func(c *Config, v string) error {
+			for s := range strings.SplitSeq(v, ",") {
+				s = strings.TrimSpace(s)
+				if err := checkSecret(s); err != nil {
+					return err
+				}
+				c.OldSecrets = append(c.OldSecrets, s)
+			}
+			return nil
+		},
+		get: func(c *Config) string { return strings.Join(c.OldSecrets, ",") }},
+	{Name: "MAILER_LISTEN", Default: "127.0.0.1:8025", Example: "127.0.0.1:8025",
+		Help: "address of the web server; put a TLS proxy in front of it",
+		set:  func(c *Config, v string) error { c.Listen = v; return checkListen(v) },
+		get:  func(c *Config) string { return c.Listen }},
+	{Name: "MAILER_MAIL_DOMAIN", Example: "news.example.org",
+		Help: "domain in Message-ID, List-Id and the greeting to the relay; host of the base URL unless set",
+		set:  func(c *Config, v string) error { c.MailDomain = strings.ToLower(v); return checkDomain(v) },
+		get:  func(c *Config) string { return c.MailDomain }},
+	{Name: "MAILER_HOME", Default: ".mailer", Example: "/var/lib/mailer",
+		Help: "folder for what development mode keeps: private Postgres, generated secret, caught mail",
+		set:  func(c *Config, v string) error { c.Home = v; return nil },
+		get:  func(c *Config) string { return c.Home }},
+	{Name: "MAILER_TEMPLATES", Example: "/etc/mailer/templates",
+		Help: "folder whose files replace the built-in e-mail templates of the same name",
+		set:  func(c *Config, v string) error { c.Templates = v; return nil },
+		get:  func(c *Config) string { return c.Templates }},
+	{Name: "MAILER_CONNECTIONS", IsNumber: true, Default: "8", Example: "8",
+		Help: "connections to the relay, per process",
+		set:  func(c *Config, v string) (err error) { c.Connections, err = checkNumber(v, 1, 200); return err },
+		get:  func(c *Config) string { return strconv.Itoa(c.Connections) }},
+	{Name: "MAILER_LOG_LEVEL", Default: "info", Example: "info",
+		Help: "debug, info, warn or error",
+		set: func(c *Config, v string) error {
+			c.LogLevel = v
+			return checkOneOf(v, "debug", "info", "warn", "error")
+		},
+		get: func(c *Config) string { return c.LogLevel }},
+	{Name: "MAILER_LOG_FORMAT", Default: "text", Example: "text",
+		Help: "text or json",
+		set:  func(c *Config, v string) error { c.LogFormat = v; return checkOneOf(v, "text", "json") },
+		get:  func(c *Config) string { return c.LogFormat }},
+	{Name: "MAILER_STOP_AFTER", Default: "30s", Example: "30s",
+		Help: "how long a stop waits for deliveries in hand before it cuts them",
+		set: func(c *Config, v string) (err error) {
+			c.StopAfter, err = checkDuration(v, 0, 10*time.Minute)
+			return err
+		},
+		get: func(c *Config) string { return c.StopAfter.String() }},
+	{Name: "MAILER_ALLOW_HOSTS", IsList: true, Example: "localhost:9000",
+		Help: "hosts of the own network that feeds may be read from; in development only",
+		set: func(c *Config, v string) error {
+			for h := range strings.SplitSeq(v, ",") {
+				h = strings.TrimSpace(h)
+				if host, port, err := net.SplitHostPort(h); err != nil || host == "" || !validPort(port) {
+					return errors.New("must be hosts with their ports, separated by commas")
+				}
+				c.AllowHosts = append(c.AllowHosts, h)
+			}
+			return nil
+		},
+		get: func(c *Config) string { return strings.Join(c.AllowHosts, ",") }},
+}
+
+func byName(name string) *setting {
+	for i := range settings {
+		if settings[i].Name == name {
+			return &settings[i]
+		}
+	}
+	return nil
+}
+
+func allNames() []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// requiredNames is a list for a sentence.
+func requiredNames() string {
+	var names []string
+	for _, s := range settings {
+		if s.Required {
+			names = append(names, s.Name)
+		}
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// nearest returns the name that is fewest edits away from the given one, empty when none is near enough to be meant.
+func nearest(given string, names []string) string {
+	best, limit := "", len(given)/3+1
+	for _, n := range names {
+		if d := edits(strings.ToLower(given), strings.ToLower(n)); d < limit {
+			best, limit = n, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance, counted in bytes: names are ASCII.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

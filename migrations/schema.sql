@@ -1,0 +1,970 @@
+-- What the migrations build, for people to read. Written by "make schema"; a test keeps it true.
+SET check_function_bodies = false;
+
+CREATE FUNCTION public.decided(campaign bigint, from_seq bigint, to_seq bigint) RETURNS TABLE(seq bigint, attempt integer, kind text, class text, code integer, enhanced text, reply text, at timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT DISTINCT ON (o.seq) o.seq, o.attempt, o.kind, o.class, o.code, o.enhanced, o.reply, o.at
+    FROM outcomes o
+    WHERE o.campaign_id = campaign AND o.seq BETWEEN from_seq AND to_seq AND o.kind NOT IN ('deferred', 'doubt')
+    ORDER BY o.seq, o.kind = 'accepted' DESC, o.kind = 'unknown', o.at, o.attempt
+$$;
+
+COMMENT ON FUNCTION public.decided(campaign bigint, from_seq bigint, to_seq bigint) IS 'the outcome that decides each delivery of a range: the first terminal one, but an acceptance before any other (the reader has the mail) and anything known before unknown. More acceptances are copies. A function and not a view, so that the range reaches the index';
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE TABLE public.address_key (
+    only_row boolean DEFAULT true NOT NULL,
+    fingerprint bytea NOT NULL,
+    CONSTRAINT address_key_only_row_check CHECK (only_row)
+);
+
+COMMENT ON TABLE public.address_key IS 'which key the address hashes below were made with: a start with another secret would void every suppression, so it is refused';
+
+CREATE TABLE public.appeal_clicks (
+    campaign_id bigint NOT NULL,
+    variant_id bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    clicks bigint NOT NULL
+);
+
+COMMENT ON TABLE public.appeal_clicks IS 'how often the button was followed, by campaign; nothing about who';
+
+CREATE TABLE public.appeal_variants (
+    id bigint NOT NULL,
+    appeal_id bigint NOT NULL,
+    heading text NOT NULL,
+    body text NOT NULL,
+    button text NOT NULL,
+    url text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT appeal_variants_body_check CHECK ((body <> ''::text)),
+    CONSTRAINT appeal_variants_button_check CHECK ((button <> ''::text)),
+    CONSTRAINT appeal_variants_heading_check CHECK ((heading <> ''::text))
+);
+
+COMMENT ON TABLE public.appeal_variants IS 'wording of an appeal; a change of wording is a new row, so that a sent campaign keeps what it said';
+
+COMMENT ON COLUMN public.appeal_variants.body IS 'Markdown';
+
+ALTER TABLE public.appeal_variants ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.appeal_variants_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.appeals (
+    id bigint NOT NULL,
+    slug text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT appeals_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+ALTER TABLE public.appeals ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.appeals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.articles (
+    id bigint NOT NULL,
+    feed_id bigint,
+    guid text NOT NULL,
+    canonical_url text,
+    url text DEFAULT ''::text NOT NULL,
+    title text NOT NULL,
+    dek text DEFAULT ''::text NOT NULL,
+    authors jsonb DEFAULT '[]'::jsonb NOT NULL,
+    section text DEFAULT ''::text NOT NULL,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    image jsonb,
+    published_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    words integer DEFAULT 0 NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    body_html text DEFAULT ''::text NOT NULL,
+    content_hash bytea NOT NULL,
+    gone_at timestamp with time zone,
+    by_hand boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT articles_title_check CHECK ((title <> ''::text))
+);
+
+COMMENT ON COLUMN public.articles.feed_id IS 'the feed that brought it first and may change it; null when a person imported it';
+
+COMMENT ON COLUMN public.articles.canonical_url IS 'the address without fragment and tracking parameters; one story once, whatever feeds carry it';
+
+COMMENT ON COLUMN public.articles.authors IS '[{"name","title","institution","bio"}]';
+
+COMMENT ON COLUMN public.articles.image IS '{"url","width","height","alt","caption","credit"} or null';
+
+COMMENT ON COLUMN public.articles.body_html IS 'sanitised at the door';
+
+COMMENT ON COLUMN public.articles.gone_at IS 'when its publisher was seen to have taken it back';
+
+COMMENT ON COLUMN public.articles.by_hand IS 'imported or corrected by a person: no poll changes its content';
+
+ALTER TABLE public.articles ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.articles_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.audit_log (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+COMMENT ON TABLE public.audit_log IS 'who did what; append-only';
+
+ALTER TABLE public.audit_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.campaign_blocks (
+    campaign_id bigint NOT NULL,
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    data jsonb NOT NULL,
+    CONSTRAINT campaign_blocks_kind_check CHECK ((kind = ANY (ARRAY['text'::text, 'section'::text, 'story'::text, 'appeal'::text, 'divider'::text])))
+);
+
+CREATE TABLE public.campaign_stories (
+    campaign_id bigint NOT NULL,
+    article_id bigint NOT NULL,
+    picked jsonb NOT NULL
+);
+
+COMMENT ON TABLE public.campaign_stories IS 'which stories a campaign carries, so that a digest can leave out what was already mailed';
+
+COMMENT ON COLUMN public.campaign_stories.picked IS 'the story as it was picked: what differs from it in a block is an editor''s change, what differs from it in the article is news';
+
+CREATE TABLE public.campaigns (
+    id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    digest_id bigint,
+    edition text NOT NULL,
+    name text NOT NULL,
+    template text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    preheader text DEFAULT ''::text NOT NULL,
+    opens_at timestamp with time zone,
+    cutoff_at timestamp with time zone,
+    approval_due_at timestamp with time zone,
+    send_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    no_approval text DEFAULT 'hold'::text NOT NULL,
+    late_by interval DEFAULT '02:00:00'::interval NOT NULL,
+    late text DEFAULT 'hold'::text NOT NULL,
+    doubt_policy text DEFAULT 'retry'::text NOT NULL,
+    min_stories integer DEFAULT 1 NOT NULL,
+    content_hash bytea DEFAULT '\x'::bytea NOT NULL,
+    composed_at timestamp with time zone,
+    composed_to timestamp with time zone,
+    edited_by text DEFAULT ''::text NOT NULL,
+    edited_at timestamp with time zone,
+    approved_by text DEFAULT ''::text NOT NULL,
+    approved_at timestamp with time zone,
+    approved_hash bytea,
+    forced boolean DEFAULT false NOT NULL,
+    checked_at timestamp with time zone,
+    check_until timestamp with time zone,
+    launched_at timestamp with time zone,
+    created_by text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT campaigns_check CHECK (((state = 'launched'::text) = (launched_at IS NOT NULL))),
+    CONSTRAINT campaigns_check1 CHECK (((state <> ALL (ARRAY['approved'::text, 'launched'::text])) OR (approved_hash IS NOT NULL))),
+    CONSTRAINT campaigns_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
+    CONSTRAINT campaigns_late_check CHECK ((late = ANY (ARRAY['hold'::text, 'send'::text, 'skip'::text]))),
+    CONSTRAINT campaigns_min_stories_check CHECK ((min_stories >= 1)),
+    CONSTRAINT campaigns_no_approval_check CHECK ((no_approval = ANY (ARRAY['send'::text, 'hold'::text, 'skip'::text]))),
+    CONSTRAINT campaigns_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'launched'::text, 'skipped'::text, 'held'::text, 'cancelled'::text, 'expired'::text])))
+);
+
+COMMENT ON COLUMN public.campaigns.edition IS 'nominal local time of a scheduled edition, 2026-11-22T07:00; manual-… for one made by hand';
+
+COMMENT ON COLUMN public.campaigns.reason IS 'why it was skipped, held, cancelled or expired';
+
+COMMENT ON COLUMN public.campaigns.late_by IS 'a send time missed by more than this is dealt with as late says instead of sent';
+
+COMMENT ON COLUMN public.campaigns.min_stories IS 'with fewer stories left it is not sent';
+
+COMMENT ON COLUMN public.campaigns.content_hash IS 'over all that the reader would see; approved_hash is what was approved';
+
+COMMENT ON COLUMN public.campaigns.composed_to IS 'stories published before this moment were looked at; the next edition begins here';
+
+COMMENT ON COLUMN public.campaigns.edited_at IS 'a person has changed the content: it is not composed anew';
+
+COMMENT ON COLUMN public.campaigns.approved_by IS 'a person, or schedule when the recipe sends without approval';
+
+COMMENT ON COLUMN public.campaigns.forced IS 'whoever approved it has seen the warnings, such as a size above 90 kB';
+
+COMMENT ON COLUMN public.campaigns.checked_at IS 'when its stories were re-read for the send; check_until is the lease of who is at it';
+
+COMMENT ON COLUMN public.campaigns.version IS 'raised by every change; who read an older one must read again before changing anything';
+
+ALTER TABLE public.campaigns ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.campaigns_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.chunks (
+    id bigint NOT NULL,
+    campaign_id bigint NOT NULL,
+    wave integer NOT NULL,
+    provider text NOT NULL,
+    from_seq bigint NOT NULL,
+    to_seq bigint NOT NULL,
+    priority smallint NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    revision integer NOT NULL,
+    variant smallint,
+    token bigint DEFAULT 0 NOT NULL,
+    owner uuid,
+    lease_until timestamp with time zone,
+    closed_at timestamp with time zone,
+    accepted integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    suppressed integer DEFAULT 0 NOT NULL,
+    expired integer DEFAULT 0 NOT NULL,
+    unknown integer DEFAULT 0 NOT NULL,
+    CONSTRAINT chunks_check CHECK ((to_seq >= from_seq))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.chunks.variant IS 'null until a test has chosen';
+
+COMMENT ON COLUMN public.chunks.token IS 'raised at every claim; who holds an older one may record facts but gets no permit';
+
+COMMENT ON COLUMN public.chunks.accepted IS 'tally of the outcomes that decide (see decided), written when the chunk closes and again when one of its retries ends';
+
+ALTER TABLE public.chunks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.chunks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.consent_log (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    subscriber_id bigint NOT NULL,
+    list_id bigint,
+    event text NOT NULL,
+    method text NOT NULL,
+    campaign_id bigint,
+    source text DEFAULT ''::text NOT NULL,
+    wording text DEFAULT ''::text NOT NULL,
+    network text DEFAULT ''::text NOT NULL,
+    CONSTRAINT consent_log_event_check CHECK ((event = ANY (ARRAY['signed_up'::text, 'confirmed'::text, 'added'::text, 'imported'::text, 'unsubscribed'::text, 'unsubscribed_all'::text, 'undone'::text, 'suppressed'::text, 'unsuppressed'::text]))),
+    CONSTRAINT consent_log_method_check CHECK ((method = ANY (ARRAY['one-click'::text, 'form'::text, 'mailto'::text, 'admin'::text, 'import'::text, 'complaint'::text, 'bounce'::text, 'confirm-link'::text])))
+);
+
+ALTER TABLE public.consent_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.consent_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.deliveries (
+    campaign_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    subscriber_id bigint NOT NULL,
+    recipient text NOT NULL,
+    groups bigint NOT NULL,
+    slots text[] NOT NULL
+)
+PARTITION BY RANGE (campaign_id);
+
+COMMENT ON TABLE public.deliveries IS 'one message to one subscriber; written once, never updated (erasure excepted). Partitions are cut at launch';
+
+CREATE TABLE public.retries (
+    campaign_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    chunk_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    due timestamp with time zone NOT NULL,
+    token bigint DEFAULT 0 NOT NULL,
+    owner uuid,
+    lease_until timestamp with time zone
+);
+
+COMMENT ON TABLE public.retries IS 'deliveries to be tried again; there is a row if and only if the last attempt was deferred or in doubt and nothing is terminal yet';
+
+COMMENT ON COLUMN public.retries.attempt IS 'the number of the attempt to come';
+
+CREATE TABLE public.sends (
+    campaign_id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    state text DEFAULT 'running'::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    doubt_policy text DEFAULT 'retry'::text NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    variant smallint DEFAULT 0 NOT NULL,
+    groups bigint DEFAULT 0 NOT NULL,
+    supporter_groups bigint DEFAULT 0 NOT NULL,
+    envelope_domain text NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    audience_as_of timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    audience_complete boolean DEFAULT false NOT NULL,
+    cursor_shuffle integer DEFAULT '-1'::integer NOT NULL,
+    cursor_subscriber bigint DEFAULT 0 NOT NULL,
+    wave integer DEFAULT 1 NOT NULL,
+    audience bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT sends_check CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'cancelled'::text, 'expired'::text])))),
+    CONSTRAINT sends_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
+    CONSTRAINT sends_envelope_domain_check CHECK ((envelope_domain <> ''::text)),
+    CONSTRAINT sends_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'done'::text, 'cancelled'::text, 'expired'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.sends.reason IS 'why it is paused, cancelled or expired, for people';
+
+COMMENT ON COLUMN public.sends.groups IS 'optional groups of the message shown to everyone else; supporter_groups to supporters';
+
+COMMENT ON COLUMN public.sends.envelope_domain IS 'domain of MAIL FROM, frozen so that a retry has the same envelope';
+
+COMMENT ON COLUMN public.sends.audience_as_of IS 'who confirmed later is not in the audience';
+
+COMMENT ON COLUMN public.sends.audience IS 'deliveries written so far; the last of them has this number as its seq';
+
+CREATE VIEW public.delivery_state AS
+ SELECT d.campaign_id,
+    d.seq,
+    d.subscriber_id,
+    d.recipient,
+    c.provider,
+    c.id AS chunk_id,
+        CASE
+            WHEN (o.kind IS NOT NULL) THEN o.kind
+            WHEN (s.state = ANY (ARRAY['cancelled'::text, 'expired'::text])) THEN s.state
+            WHEN (r.seq IS NOT NULL) THEN 'deferred'::text
+            WHEN (c.lease_until > clock_timestamp()) THEN 'claimed'::text
+            ELSE 'queued'::text
+        END AS state,
+    COALESCE(o.attempt, (r.attempt - 1), 0) AS attempts,
+    r.due
+   FROM ((((public.deliveries d
+     JOIN public.sends s ON ((s.campaign_id = d.campaign_id)))
+     CROSS JOIN LATERAL ( SELECT c_1.id,
+            c_1.provider,
+            c_1.lease_until
+           FROM public.chunks c_1
+          WHERE ((c_1.campaign_id = d.campaign_id) AND (c_1.from_seq <= d.seq))
+          ORDER BY c_1.from_seq DESC
+         LIMIT 1) c)
+     LEFT JOIN public.retries r ON (((r.campaign_id = d.campaign_id) AND (r.seq = d.seq))))
+     LEFT JOIN LATERAL public.decided(d.campaign_id, d.seq, d.seq) o(seq, attempt, kind, class, code, enhanced, reply, at) ON (true));
+
+COMMENT ON VIEW public.delivery_state IS 'the state of each delivery, derived from its outcomes, its retry row and its send';
+
+CREATE TABLE public.digest_skips (
+    digest_id bigint NOT NULL,
+    day date NOT NULL,
+    reason text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE public.digests (
+    id bigint NOT NULL,
+    slug text NOT NULL,
+    list_id bigint NOT NULL,
+    name text NOT NULL,
+    recipe jsonb NOT NULL,
+    schedule text DEFAULT ''::text NOT NULL,
+    time_zone text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    planned_to timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT digests_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+COMMENT ON COLUMN public.digests.schedule IS 'cron spec of five fields in time_zone; empty: run by hand only';
+
+COMMENT ON COLUMN public.digests.planned_to IS 'editions due before this moment have been dealt with';
+
+ALTER TABLE public.digests ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.digests_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.feed_items (
+    feed_id bigint NOT NULL,
+    guid text NOT NULL,
+    article_id bigint NOT NULL,
+    "position" integer NOT NULL,
+    section text DEFAULT ''::text NOT NULL,
+    first_seen timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.feed_items IS 'which feeds carry a story and under which identifiers; a story in two feeds, or under a changed guid, is one article';
+
+COMMENT ON COLUMN public.feed_items."position" IS 'its place in the feed when last seen there, 0 first';
+
+CREATE TABLE public.feeds (
+    id bigint NOT NULL,
+    slug text NOT NULL,
+    url text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    section text DEFAULT ''::text NOT NULL,
+    home_url text DEFAULT ''::text NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    poll_seconds integer DEFAULT 900 NOT NULL,
+    etag text DEFAULT ''::text NOT NULL,
+    last_modified text DEFAULT ''::text NOT NULL,
+    polled_at timestamp with time zone,
+    next_poll_at timestamp with time zone DEFAULT now() NOT NULL,
+    good_at timestamp with time zone,
+    body_hash bytea,
+    last_error text DEFAULT ''::text NOT NULL,
+    failing_since timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    moved_to text DEFAULT ''::text NOT NULL,
+    lease uuid,
+    lease_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    removed_at timestamp with time zone,
+    CONSTRAINT feeds_poll_seconds_check CHECK ((poll_seconds >= 60)),
+    CONSTRAINT feeds_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+COMMENT ON COLUMN public.feeds.section IS 'section of stories that name none themselves';
+
+COMMENT ON COLUMN public.feeds.good_at IS 'when the last poll that was understood ended; its stories stay whatever comes after';
+
+COMMENT ON COLUMN public.feeds.body_hash IS 'of the last feed that was understood; the same bytes again need no work';
+
+COMMENT ON COLUMN public.feeds.moved_to IS 'where a permanent redirect leads; polled instead of url until it fails';
+
+COMMENT ON COLUMN public.feeds.lease IS 'who polls it at the moment; two nodes never poll one feed at once';
+
+ALTER TABLE public.feeds ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.feeds_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.imports (
+    id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    file_name text NOT NULL,
+    source text NOT NULL,
+    rows bigint DEFAULT 0 NOT NULL,
+    added bigint DEFAULT 0 NOT NULL,
+    updated bigint DEFAULT 0 NOT NULL,
+    unchanged bigint DEFAULT 0 NOT NULL,
+    suppressed bigint DEFAULT 0 NOT NULL,
+    opted_out bigint DEFAULT 0 NOT NULL,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    rejected bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT imports_check CHECK ((rows = ((((((added + updated) + unchanged) + suppressed) + opted_out) + duplicates) + rejected)))
+);
+
+COMMENT ON COLUMN public.imports.suppressed IS 'rows of people who had left or are suppressed: an import brings nobody back';
+
+COMMENT ON COLUMN public.imports.opted_out IS 'rows that said themselves that the person left, bounced or complained';
+
+ALTER TABLE public.imports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.imports_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.leaves (
+    subscriber_id bigint NOT NULL,
+    list_id bigint,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.leaves IS 'who left or was suppressed in the last days: small, so that every permit can look here; a hit is then judged by mailable';
+
+ALTER TABLE public.leaves ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.leaves_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.lists (
+    id bigint NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    from_name text NOT NULL,
+    from_address text NOT NULL,
+    reply_to text DEFAULT ''::text NOT NULL,
+    envelope_domain text NOT NULL,
+    legal_name text DEFAULT ''::text NOT NULL,
+    postal_address text DEFAULT ''::text NOT NULL,
+    contact text DEFAULT ''::text NOT NULL,
+    home_url text DEFAULT ''::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    language text DEFAULT 'en'::text NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    logo_url text DEFAULT ''::text NOT NULL,
+    logo_width integer DEFAULT 0 NOT NULL,
+    logo_height integer DEFAULT 0 NOT NULL,
+    accent_colour text DEFAULT '#1f4e79'::text NOT NULL,
+    paper_colour text DEFAULT '#fdfdfb'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT lists_accent_colour_check CHECK ((accent_colour ~ '^#[0-9a-f]{6}$'::text)),
+    CONSTRAINT lists_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT lists_paper_colour_check CHECK ((paper_colour ~ '^#[0-9a-f]{6}$'::text)),
+    CONSTRAINT lists_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+COMMENT ON COLUMN public.lists.envelope_domain IS 'domain of MAIL FROM; shares the organisational domain of from_address (DMARC alignment)';
+
+COMMENT ON COLUMN public.lists.reason IS 'why the reader gets this mail, as the footer says it; empty: the fixed sentence of the language';
+
+ALTER TABLE public.lists ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.lists_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.subscribers (
+    id bigint NOT NULL,
+    address text NOT NULL,
+    canonical text NOT NULL,
+    wire text NOT NULL,
+    address_hash bytea NOT NULL,
+    provider text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    supporter boolean DEFAULT false NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT subscribers_canonical_check CHECK ((length(canonical) <= 254))
+);
+
+COMMENT ON COLUMN public.subscribers.address IS 'as typed, for people to see';
+
+COMMENT ON COLUMN public.subscribers.canonical IS 'lower-case local part at A-label domain: one row per person';
+
+COMMENT ON COLUMN public.subscribers.wire IS 'local part as typed at A-label domain: what RCPT TO carries';
+
+COMMENT ON COLUMN public.subscribers.provider IS 'who receives mail for the domain: google, microsoft, yahoo, apple …, or other';
+
+CREATE TABLE public.subscriptions (
+    subscriber_id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    state text NOT NULL,
+    shuffle integer DEFAULT (floor((random() * (2147483647)::double precision)))::integer NOT NULL,
+    source text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone,
+    unsubscribed_at timestamp with time zone,
+    CONSTRAINT subscriptions_check CHECK (((state = 'confirmed'::text) <= (confirmed_at IS NOT NULL))),
+    CONSTRAINT subscriptions_check1 CHECK (((state = 'unsubscribed'::text) = (unsubscribed_at IS NOT NULL))),
+    CONSTRAINT subscriptions_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'confirmed'::text, 'unsubscribed'::text])))
+);
+
+COMMENT ON COLUMN public.subscriptions.shuffle IS 'a random number, drawn once: a send walks its list in this order, so that any first slice is a fair sample and the walk can be resumed';
+
+CREATE TABLE public.suppressions (
+    id bigint NOT NULL,
+    address_hash bytea NOT NULL,
+    address text,
+    reason text NOT NULL,
+    detail text DEFAULT ''::text NOT NULL,
+    campaign_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT suppressions_reason_check CHECK ((reason = ANY (ARRAY['complaint'::text, 'legal'::text, 'hard_bounce'::text, 'manual'::text, 'unsubscribed'::text])))
+);
+
+COMMENT ON COLUMN public.suppressions.address_hash IS 'HMAC of the canonical address under a key that is never rotated';
+
+COMMENT ON COLUMN public.suppressions.address IS 'stands beside the hash until the reader is erased';
+
+CREATE VIEW public.mailable AS
+ SELECT sn.list_id,
+    sn.shuffle,
+    sn.confirmed_at,
+    s.id AS subscriber_id,
+    s.address,
+    s.wire,
+    s.provider,
+    s.name,
+    s.language,
+    s.supporter
+   FROM (public.subscriptions sn
+     JOIN public.subscribers s ON ((s.id = sn.subscriber_id)))
+  WHERE ((sn.state = 'confirmed'::text) AND (NOT (EXISTS ( SELECT 1
+           FROM public.suppressions x
+          WHERE (x.address_hash = s.address_hash)))));
+
+COMMENT ON VIEW public.mailable IS 'who may be mailed for which list, now: the only door of other rooms to the reader tables';
+
+CREATE TABLE public.messages (
+    campaign_id bigint NOT NULL,
+    revision integer NOT NULL,
+    variant smallint NOT NULL,
+    compiled bytea NOT NULL,
+    web_html text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON COLUMN public.messages.web_html IS 'the same content for a browser, free of anything personal';
+
+CREATE TABLE public.outbox (
+    id bigint NOT NULL,
+    dedupe_key text NOT NULL,
+    kind text NOT NULL,
+    envelope_from text NOT NULL,
+    recipient text NOT NULL,
+    data bytea NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due timestamp with time zone DEFAULT now() NOT NULL,
+    lease_until timestamp with time zone,
+    last_reply text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT outbox_check CHECK (((finished_at IS NOT NULL) = (state <> 'queued'::text))),
+    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['proof'::text, 'confirm'::text]))),
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'accepted'::text, 'failed'::text])))
+);
+
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.outcomes (
+    campaign_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    kind text NOT NULL,
+    class text DEFAULT ''::text NOT NULL,
+    code integer DEFAULT 0 NOT NULL,
+    enhanced text DEFAULT ''::text NOT NULL,
+    reply text DEFAULT ''::text NOT NULL,
+    queue_id text DEFAULT ''::text NOT NULL,
+    relay text DEFAULT ''::text NOT NULL,
+    took_ms integer DEFAULT 0 NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT outcomes_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'deferred'::text, 'doubt'::text, 'failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text])))
+)
+PARTITION BY RANGE (campaign_id);
+
+COMMENT ON TABLE public.outcomes IS 'what came of each attempt; appended, but a fact replaces a doubt. deferred and doubt are not terminal, all others are';
+
+CREATE TABLE public.permits (
+    process uuid NOT NULL,
+    serial bigint NOT NULL,
+    campaign_ids bigint[] NOT NULL,
+    seqs bigint[] NOT NULL,
+    attempts integer[] NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.permits IS 'the deliveries whose final dot a sending process may have written; those without an outcome after a crash are the doubts. Each group of permits adds a row with all that is at risk and removes the one before it';
+
+CREATE VIEW public.recent_leaves AS
+ SELECT leaves.subscriber_id,
+    leaves.list_id,
+    leaves.at
+   FROM public.leaves;
+
+COMMENT ON VIEW public.recent_leaves IS 'declared for delivery: a permit looks here first';
+
+ALTER TABLE public.subscribers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.subscribers_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.suppressions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.suppressions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY public.address_key
+    ADD CONSTRAINT address_key_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.appeal_clicks
+    ADD CONSTRAINT appeal_clicks_pkey PRIMARY KEY (campaign_id, variant_id, hour);
+
+ALTER TABLE ONLY public.appeal_variants
+    ADD CONSTRAINT appeal_variants_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.appeals
+    ADD CONSTRAINT appeals_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.appeals
+    ADD CONSTRAINT appeals_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.articles
+    ADD CONSTRAINT articles_canonical_url_key UNIQUE (canonical_url);
+
+ALTER TABLE ONLY public.articles
+    ADD CONSTRAINT articles_feed_id_guid_key UNIQUE NULLS NOT DISTINCT (feed_id, guid);
+
+ALTER TABLE ONLY public.articles
+    ADD CONSTRAINT articles_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.campaign_blocks
+    ADD CONSTRAINT campaign_blocks_pkey PRIMARY KEY (campaign_id, "position");
+
+ALTER TABLE ONLY public.campaign_stories
+    ADD CONSTRAINT campaign_stories_pkey PRIMARY KEY (campaign_id, article_id);
+
+ALTER TABLE ONLY public.campaigns
+    ADD CONSTRAINT campaigns_digest_id_edition_key UNIQUE (digest_id, edition);
+
+ALTER TABLE ONLY public.campaigns
+    ADD CONSTRAINT campaigns_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_campaign_id_from_seq_key UNIQUE (campaign_id, from_seq);
+
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.consent_log
+    ADD CONSTRAINT consent_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_campaign_id_subscriber_id_key UNIQUE (campaign_id, subscriber_id);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (campaign_id, seq);
+
+ALTER TABLE ONLY public.digest_skips
+    ADD CONSTRAINT digest_skips_pkey PRIMARY KEY (digest_id, day);
+
+ALTER TABLE ONLY public.digests
+    ADD CONSTRAINT digests_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.digests
+    ADD CONSTRAINT digests_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.feed_items
+    ADD CONSTRAINT feed_items_pkey PRIMARY KEY (feed_id, guid);
+
+ALTER TABLE ONLY public.feeds
+    ADD CONSTRAINT feeds_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.feeds
+    ADD CONSTRAINT feeds_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.feeds
+    ADD CONSTRAINT feeds_url_key UNIQUE (url);
+
+ALTER TABLE ONLY public.imports
+    ADD CONSTRAINT imports_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.leaves
+    ADD CONSTRAINT leaves_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.lists
+    ADD CONSTRAINT lists_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.lists
+    ADD CONSTRAINT lists_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (campaign_id, revision, variant);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_dedupe_key_key UNIQUE (dedupe_key);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.outcomes
+    ADD CONSTRAINT outcomes_pkey PRIMARY KEY (campaign_id, seq, attempt);
+
+ALTER TABLE ONLY public.permits
+    ADD CONSTRAINT permits_pkey PRIMARY KEY (process, serial);
+
+ALTER TABLE ONLY public.retries
+    ADD CONSTRAINT retries_pkey PRIMARY KEY (campaign_id, seq);
+
+ALTER TABLE ONLY public.sends
+    ADD CONSTRAINT sends_pkey PRIMARY KEY (campaign_id);
+
+ALTER TABLE ONLY public.subscribers
+    ADD CONSTRAINT subscribers_address_hash_key UNIQUE (address_hash);
+
+ALTER TABLE ONLY public.subscribers
+    ADD CONSTRAINT subscribers_canonical_key UNIQUE (canonical);
+
+ALTER TABLE ONLY public.subscribers
+    ADD CONSTRAINT subscribers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (subscriber_id, list_id);
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_address_hash_reason_key UNIQUE (address_hash, reason);
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (id);
+
+CREATE INDEX articles_feed ON public.articles USING btree (feed_id, published_at DESC);
+
+CREATE INDEX articles_published ON public.articles USING btree (published_at DESC, id);
+
+CREATE INDEX campaign_stories_article ON public.campaign_stories USING btree (article_id);
+
+CREATE INDEX campaigns_digest_launched ON public.campaigns USING btree (digest_id, launched_at) WHERE (state = 'launched'::text);
+
+CREATE INDEX campaigns_due ON public.campaigns USING btree (send_at) WHERE (state = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'held'::text]));
+
+CREATE INDEX campaigns_list_launched ON public.campaigns USING btree (list_id, launched_at) WHERE (state = 'launched'::text);
+
+CREATE INDEX chunks_open ON public.chunks USING btree (campaign_id, priority DESC, not_before, id) WHERE (closed_at IS NULL);
+
+CREATE INDEX consent_log_campaign ON public.consent_log USING btree (campaign_id) WHERE (campaign_id IS NOT NULL);
+
+CREATE INDEX consent_log_subscriber ON public.consent_log USING btree (subscriber_id, id);
+
+CREATE INDEX feed_items_article ON public.feed_items USING btree (article_id);
+
+CREATE INDEX feeds_due ON public.feeds USING btree (next_poll_at) WHERE (removed_at IS NULL);
+
+CREATE INDEX leaves_subscriber ON public.leaves USING btree (subscriber_id);
+
+CREATE INDEX outbox_due ON public.outbox USING btree (due) WHERE (state = 'queued'::text);
+
+CREATE INDEX outcomes_notable ON ONLY public.outcomes USING btree (campaign_id, kind, seq) WHERE (kind = ANY (ARRAY['failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text]));
+
+CREATE INDEX retries_due ON public.retries USING btree (campaign_id, due);
+
+CREATE INDEX sends_live ON public.sends USING btree (campaign_id) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text]));
+
+CREATE INDEX subscriptions_walk ON public.subscriptions USING btree (list_id, shuffle, subscriber_id) WHERE (state = 'confirmed'::text);
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER consent_log_append_only BEFORE UPDATE OR TRUNCATE ON public.consent_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE ONLY public.appeal_clicks
+    ADD CONSTRAINT appeal_clicks_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES public.appeal_variants(id);
+
+ALTER TABLE ONLY public.appeal_variants
+    ADD CONSTRAINT appeal_variants_appeal_id_fkey FOREIGN KEY (appeal_id) REFERENCES public.appeals(id);
+
+ALTER TABLE ONLY public.articles
+    ADD CONSTRAINT articles_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES public.feeds(id);
+
+ALTER TABLE ONLY public.campaign_blocks
+    ADD CONSTRAINT campaign_blocks_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaign_stories
+    ADD CONSTRAINT campaign_stories_article_id_fkey FOREIGN KEY (article_id) REFERENCES public.articles(id);
+
+ALTER TABLE ONLY public.campaign_stories
+    ADD CONSTRAINT campaign_stories_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaigns
+    ADD CONSTRAINT campaigns_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES public.digests(id);
+
+ALTER TABLE ONLY public.campaigns
+    ADD CONSTRAINT campaigns_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.sends(campaign_id);
+
+ALTER TABLE ONLY public.digest_skips
+    ADD CONSTRAINT digest_skips_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES public.digests(id);
+
+ALTER TABLE ONLY public.digests
+    ADD CONSTRAINT digests_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.feed_items
+    ADD CONSTRAINT feed_items_article_id_fkey FOREIGN KEY (article_id) REFERENCES public.articles(id);
+
+ALTER TABLE ONLY public.feed_items
+    ADD CONSTRAINT feed_items_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES public.feeds(id);
+
+ALTER TABLE ONLY public.imports
+    ADD CONSTRAINT imports_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.retries
+    ADD CONSTRAINT retries_chunk_id_fkey FOREIGN KEY (chunk_id) REFERENCES public.chunks(id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
