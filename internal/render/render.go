@@ -1,0 +1,293 @@
+// Package render turns a campaign's content into marked HTML and text by the templates of templates/email, and holds
+// what is known about HTML that is safe in mail: how foreign HTML is cleaned, and how a finished mail is checked.
+package render
+
+import (
+	"bytes"
+	"html/template"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"mailer/internal/errs"
+	"mailer/internal/message"
+)
+
+// proofToken stands where a reader's leave token would in a proof: no token reads like it, so its link does nothing.
+const proofToken = "proof"
+
+// Render executes the template that c names. Every value of a reader is a mark of m, and appeals stand in the optional
+// group c.AppealGroup, in HTML and text alike. Errors are of kind Invalid and say what of the content is wrong, or of kind
+// Config where a template of the operator's fails.
+func (t *Templates) Render(c Content, m *message.Marks) (Output, error) {
+	if c.Template != TemplateDigest && c.Template != TemplateStory {
+		return Output{}, errs.Field("template", "%q is no template; there are %s and %s", c.Template, TemplateDigest, TemplateStory)
+	}
+	// Only what can be nothing else: a subject is often a headline, and a headline may have braces of its own.
+	if said := c.Subject + " " + c.Preheader; placeholder.MatchString(said) || foreignHole.MatchString(said) {
+		return Output{}, errs.Field("subject", "subject and preheader are the same for every reader and have no placeholders")
+	}
+	mail, err := campaignPage(c, m)
+	if err != nil {
+		return Output{}, err
+	}
+	out, err := t.both(c.Template, mail)
+	if err != nil {
+		return Output{}, err
+	}
+	web, err := campaignPage(c, nil)
+	if err != nil {
+		return Output{}, err
+	}
+	out.Web, err = t.execute(c.Template+".html", web)
+	return out, err
+}
+
+// Confirm renders the mail that asks for a confirmation. It has no marks, and no leave link: nothing was subscribed to yet.
+func (t *Templates) Confirm(c ConfirmContent, m *message.Marks) (Output, error) {
+	if code, reason := urlFault(c.ConfirmURL); code != "" && code != "localhost" {
+		return Output{}, errs.Field("confirm_url", "%s", reason)
+	}
+	var out Output
+	for _, marks := range []*message.Marks{m, nil} {
+		p, err := confirmPage(c, marks)
+		if err != nil {
+			return Output{}, err
+		}
+		if marks == nil {
+			out.Web, err = t.execute("confirm.html", p)
+		} else {
+			out, err = t.both("confirm", p)
+		}
+		if err != nil {
+			return Output{}, err
+		}
+	}
+	return out, nil
+}
+
+// both executes a template's HTML and text.
+func (t *Templates) both(name string, p *Page) (out Output, err error) {
+	if out.HTML, err = t.execute(name+".html", p); err != nil {
+		return out, err
+	}
+	out.Text, err = t.execute(name+".txt", p)
+	return out, err
+}
+
+// execute runs one template.
+func (t *Templates) execute(name string, p *Page) (string, error) {
+	var b bytes.Buffer
+	if strings.HasSuffix(name, ".txt") {
+		if err := t.text.ExecuteTemplate(&b, name, p); err != nil {
+			return "", t.fault(name, err)
+		}
+		return p.tidyText(b.String()), nil
+	}
+	if err := t.html.ExecuteTemplate(&b, name, p); err != nil {
+		return "", t.fault(name, err)
+	}
+	return tidyHTML(b.String()), nil
+}
+
+// campaignPage makes the page of a campaign. marks is nil for the version that browsers show, which has nothing personal.
+func campaignPage(c Content, marks *message.Marks) (*Page, error) {
+	p, err := newPage(c.List, c.Subject, c.Date, marks)
+	if err != nil {
+		return nil, err
+	}
+	p.Template = c.Template
+	if p.Subject == "" {
+		p.Subject = p.Name
+	}
+	if marks != nil {
+		p.ViewURL, p.Proof = c.ViewURL, c.Proof
+		p.LeaveURL = c.LeaveBase + marks.Slot(message.SlotLeave, proofToken)
+		if c.Proof {
+			p.LeaveURL = c.LeaveBase + proofToken
+		}
+	}
+	under := false // the heading of a section, which every reader gets, stands above
+	for i, b := range c.Blocks {
+		v, err := p.block(b, c, &under)
+		if err != nil {
+			return nil, err
+		}
+		if v.First = i == 0; v.Kind != "" {
+			p.Blocks = append(p.Blocks, v)
+		}
+	}
+	p.Preheader = p.preheader(c)
+	p.Pad = padding
+	return p, nil
+}
+
+// block makes the view of one block. One with nothing to show has no kind.
+func (p *Page) block(b Block, c Content, under *bool) (*BlockView, error) {
+	v := &BlockView{Page: p, Kind: b.Kind, Lead: b.Lead, Title: plainLine(b.Title, maxSection)}
+	v.TitleDir = direction(v.Title, p.Dir)
+	whole := c.Template == TemplateStory && b.Kind == KindStory
+	switch b.Kind {
+	case KindText:
+		d, err := fromMarkdown(b.Text, p.name)
+		if err != nil {
+			return nil, err
+		}
+		headed := slices.ContainsFunc(p.Blocks, func(b *BlockView) bool { return b.Kind == KindStory })
+		if c.Template == TemplateStory && !headed {
+			d.unhead() // the headline, which is the h1, is still to come
+		}
+		v.Text, v.Plain = p.set.rows(d), d.plain()
+		if *under = *under || d.has(heading); len(d) == 0 {
+			v.Kind = ""
+		}
+	case KindSection, KindStory:
+		*under = !b.Lead && (*under || v.Title != "")
+		for i, s := range b.Stories {
+			sv := p.story(s, whole)
+			sv.First, sv.Lead, sv.Level, sv.Labelled = i == 0, b.Lead && i == 0, 3, v.Title != ""
+			if !*under {
+				sv.Level = 2
+			}
+			if c.stories() > manyStories && !sv.Lead {
+				sv.Thumb = nil
+			}
+			v.Stories = append(v.Stories, sv)
+		}
+		if len(v.Stories) == 0 {
+			v.Kind = ""
+		}
+	case KindAppeal:
+		if b.Appeal == nil {
+			return nil, errs.Field("blocks", "an appeal block has no appeal")
+		}
+		var err error
+		if v.Appeal, err = p.appeal(*b.Appeal); err != nil {
+			return nil, err
+		}
+		if p.marks != nil {
+			group := c.AppealGroup
+			if group == 0 {
+				group = DefaultAppealGroup
+			}
+			v.Open = template.HTML(p.marks.Open(group))   // #nosec G203 -- letters and digits
+			v.Close = template.HTML(p.marks.Close(group)) // #nosec G203 -- letters and digits
+		}
+	case KindDivider:
+	default:
+		return nil, errs.Field("blocks", "there is no kind of block %q", b.Kind)
+	}
+	return v, nil
+}
+
+// manyStories is the number above which a digest shows no small photos: the HTML would grow towards the length at which
+// Gmail clips it, and a list that long is read by its headlines.
+const manyStories = 24
+
+// stories counts the stories of all blocks.
+func (c Content) stories() int {
+	n := 0
+	for _, b := range c.Blocks {
+		n += len(b.Stories)
+	}
+	return n
+}
+
+// confirmPage makes the page of the mail that asks for a confirmation.
+func confirmPage(c ConfirmContent, marks *message.Marks) (*Page, error) {
+	p, err := newPage(c.List, "", time.Time{}, marks)
+	if err != nil {
+		return nil, err
+	}
+	p.Template = "confirm"
+	p.Subject = p.words.T("confirm.subject", p.Name)
+	p.Reason = ""
+	p.ConfirmURL, p.ConfirmAddress = c.ConfirmURL, plainLine(c.Address, 254)
+	p.Button = p.button(p.words.T("confirm.button"), c.ConfirmURL)
+	p.Preheader = pad(p.words.T("confirm.preheader", p.Name), p.words.T("confirm.ignore"))
+	p.Pad = padding
+	return p, nil
+}
+
+// padding follows the preheader: characters that take room and show nothing, so that the client's list of mails shows no
+// more of the mail behind it.
+var padding = template.HTML(strings.Repeat("&#847;&zwnj;&nbsp;", 45)) // #nosec G203 -- a constant
+
+// preheader returns the line that clients show beside the subject: the editor's own, else what else there is to read; always
+// of 40 to 110 characters where there is enough to say.
+func (p *Page) preheader(c Content) string {
+	parts := []string{plainLine(c.Preheader, longestLine)}
+	var titles, deks []string
+	for _, b := range p.Blocks {
+		for _, s := range b.Stories {
+			if !strings.Contains(c.Subject, s.Title) && !strings.HasPrefix(s.Title, c.Subject) {
+				titles = append(titles, s.Title)
+			}
+			deks = append(deks, s.Dek)
+		}
+	}
+	if c.Template == TemplateStory {
+		titles, deks = deks, nil
+	}
+	return pad(slices.Concat(parts, titles, deks[:min(len(deks), 1)], []string{p.Name, p.Date, p.Reason})...)
+}
+
+// pad joins as many of the parts as it takes to reach a length that is worth showing.
+func pad(parts ...string) string {
+	line := ""
+	for _, part := range parts {
+		if part == "" || strings.Contains(line, part) {
+			continue
+		}
+		if utf8.RuneCountInString(line) >= shortestLine {
+			break
+		}
+		line = joinPlain(line, part)
+	}
+	return cut(line, longestLine)
+}
+
+var (
+	leadingSpace = regexp.MustCompile(`(?m)^[ \t]+`)
+	emptyLines   = regexp.MustCompile(`\n{2,}`)
+)
+
+// tidyHTML takes out the indentation and the empty lines that templates leave: no reader sees them, and every octet counts
+// towards the length at which clients clip.
+func tidyHTML(s string) string {
+	return emptyLines.ReplaceAllString(leadingSpace.ReplaceAllString(s, ""), "\n")
+}
+
+var (
+	trailingSpace = regexp.MustCompile(`(?m)[ \t]+$`)
+	manyLines     = regexp.MustCompile(`\n{3,}`)
+)
+
+// tidyText takes out spaces at line ends and surplus empty lines. A mark on a line of its own joins the text that it belongs
+// to, so that no empty line stays where a group is left out.
+func (p *Page) tidyText(s string) string {
+	s = trailingSpace.ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "")
+	for _, b := range p.Blocks {
+		if b.Open != "" {
+			s = joinMark(s, string(b.Open))
+			s = joinMark(s, string(b.Close))
+		}
+	}
+	return strings.TrimSpace(manyLines.ReplaceAllString(s, "\n\n")) + "\n"
+}
+
+// joinMark moves each occurrence of a mark to the start of the next line that says something, and leaves one empty line
+// before it.
+func joinMark(s, mark string) string {
+	parts := strings.Split(s, mark)
+	for i := 1; i < len(parts); i++ {
+		parts[i-1] = strings.TrimRight(parts[i-1], "\n")
+		if parts[i-1] != "" || i > 1 {
+			parts[i-1] += "\n\n"
+		}
+		parts[i] = strings.TrimLeft(parts[i], "\n")
+	}
+	return strings.Join(parts, mark)
+}
