@@ -1,0 +1,107 @@
+package outbox_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"mailer/internal/dbtest"
+	"mailer/internal/errs"
+	"mailer/internal/outbox"
+)
+
+func mail(key string) outbox.Mail {
+	return outbox.Mail{DedupeKey: key, Kind: "proof", EnvelopeFrom: "bounce@example.org", Recipient: "editor@example.org", Data: []byte("Subject: x\r\n\r\nx\r\n")}
+}
+
+func claim(t *testing.T, d *sqlx.DB, n int, lease time.Duration) []outbox.Queued {
+	t.Helper()
+	got, err := outbox.Claim(t.Context(), d, n, lease)
+	if err != nil {
+		t.Fatalf("Claim: %v", err)
+	}
+	return got
+}
+
+func TestEnqueue(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t)
+	for range 2 { // a repeat is no error and no second mail
+		if err := outbox.Enqueue(t.Context(), d, mail("a")); err != nil {
+			t.Fatalf("Enqueue: %v", err)
+		}
+	}
+	for name, broken := range map[string]outbox.Mail{
+		"no key":       {Kind: "proof", Recipient: "a@example.org", Data: []byte("x")},
+		"no recipient": {DedupeKey: "x", Kind: "proof", Data: []byte("x")},
+		"no data":      {DedupeKey: "x", Kind: "proof", Recipient: "a@example.org"},
+		"unknown kind": {DedupeKey: "x", Kind: "spam", Recipient: "a@example.org", Data: []byte("x")},
+	} {
+		if err := outbox.Enqueue(t.Context(), d, broken); errs.KindOf(err) != errs.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	got := claim(t, d, 10, time.Minute)
+	if len(got) != 1 || got[0].Recipient != "editor@example.org" || got[0].Attempts != 1 || string(got[0].Data) != "Subject: x\r\n\r\nx\r\n" {
+		t.Errorf("claimed: %+v", got)
+	}
+}
+
+// A claim holds until its lease ends; who comes too late cannot undo what happened since, but an acceptance always counts.
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t)
+	for _, k := range []string{"a", "b", "c"} {
+		if err := outbox.Enqueue(t.Context(), d, mail(k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := claim(t, d, 2, time.Minute)
+	if len(first) != 2 || len(claim(t, d, 5, time.Minute)) != 1 || len(claim(t, d, 5, time.Minute)) != 0 {
+		t.Fatalf("mails were claimed twice, or not: %+v", first)
+	}
+	if err := outbox.Defer(t.Context(), d, first[0], 0, "450 later"); err != nil {
+		t.Fatal(err)
+	}
+	again := claim(t, d, 5, time.Minute)
+	if len(again) != 1 || again[0].ID != first[0].ID || again[0].Attempts != 2 {
+		t.Fatalf("after Defer: %+v", again)
+	}
+	if err := outbox.Defer(t.Context(), d, again[0], time.Hour, "450 later"); err != nil {
+		t.Fatal(err)
+	}
+	if got := claim(t, d, 5, time.Minute); len(got) != 0 {
+		t.Errorf("claimed before it is due: %+v", got)
+	}
+	if err := outbox.Finish(t.Context(), d, first[0], false, "550 too late"); err != nil { // an old claim's failure
+		t.Fatal(err)
+	}
+	state := func(id int64) (s string) {
+		if err := d.GetContext(t.Context(), &s, `SELECT state FROM outbox WHERE id = $1`, id); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if got := state(first[0].ID); got != "queued" {
+		t.Errorf("a failure of an old claim made it %s", got)
+	}
+	if err := outbox.Finish(t.Context(), d, first[0], true, "250 ok"); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(first[0].ID); got != "accepted" {
+		t.Errorf("an acceptance of an old claim made it %s", got)
+	}
+	if err := outbox.Finish(t.Context(), d, first[1], false, "550 no"); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(first[1].ID); got != "failed" {
+		t.Errorf("a failure made it %s", got)
+	}
+	if n, err := outbox.Prune(t.Context(), d, time.Hour); n != 0 || err != nil {
+		t.Errorf("Prune took %d young ones, %v", n, err)
+	}
+	if n, err := outbox.Prune(t.Context(), d, -time.Second); n != 2 || err != nil {
+		t.Errorf("Prune took %d, %v; want the two that ended", n, err)
+	}
+}
