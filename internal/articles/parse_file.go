@@ -1,0 +1,76 @@
+package articles
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mailer/internal/errs"
+	"mailer/internal/render"
+)
+
+// Overrides correct what ParseFile recognises; empty fields leave it as it is.
+type Overrides struct {
+	Title, Dek                  string
+	Author                      string // names as in a byline, "Jane Roe and John Doe"; replaces all authors
+	AuthorTitle, Institution    string // of the first author
+	Date                        string // see ParseDate
+	Section                     string
+	Tags                        []string
+	Image, Alt, Caption, Credit string
+	URL, Language               string
+	NoAppeal                    bool           // nothing in the file is an appeal
+	AppealFrom                  string         // the appeal starts at the paragraph that begins with this text
+	Zone                        *time.Location // of dates that name no zone; default UTC
+	Now                         time.Time      // for dates that say no year; default the time of the call
+}
+
+// ParsedAppeal is an appeal for support found at the end of a file. Heading and Button are empty where the file has none.
+type ParsedAppeal struct {
+	Heading string `json:"heading"`
+	Body    string `json:"body"` // Markdown paragraphs
+	Button  string `json:"button"`
+	URL     string `json:"url,omitempty"`
+}
+
+// Parsed is what a file was understood to be.
+type Parsed struct {
+	Story      render.Story  `json:"story"` // Published is zero where the file says nothing of it
+	Appeal     *ParsedAppeal `json:"appeal,omitempty"`
+	Recognised []string      `json:"recognised"` // what was taken for what, a line each, for a person to check
+}
+
+// ParseFile reads an article from a file: Markdown with front matter (.md, .markdown), HTML (.html, .htm, .xhtml), or plain
+// text as it is copied from a published page (anything else). Errors are Invalid and say what is missing.
+func ParseFile(name string, data []byte, o Overrides) (Parsed, error) {
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	if len(data) > maxFile {
+		return Parsed{}, errs.New(errs.Invalid, "the file is larger than %d MB", maxFile>>20)
+	}
+	text := decode(data, "")
+	var p *plain
+	var err error
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".md", ".markdown", ".mdown", ".mkd":
+		p, err = parseMarkdown(text, o)
+	case ".html", ".htm", ".xhtml":
+		p, err = parsePage(text, o)
+	default:
+		p, err = parsePlain(text, o)
+	}
+	if err != nil {
+		return Parsed{}, err
+	}
+	if err := o.apply(p); err != nil {
+		return Parsed{}, err
+	}
+	return p.parsed()
+}
+
+// maxFile is how large a file may be, in octets.
+const maxFile = 5 << 20

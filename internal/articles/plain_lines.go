@@ -1,0 +1,287 @@
+package articles
+
+import (
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// unit is a paragraph, a heading, or another thing that a person sees as one: lines that belong together, joined.
+type unit struct {
+	text  string
+	lines int
+	gap   bool   // a blank line stands before it
+	link  string // where it leads, if all of it is a link (HTML and Markdown)
+	head  bool   // known to be a heading (HTML and Markdown)
+	at    int    // index in the source's own list of blocks
+	raw   string // as it stands in the source (HTML and Markdown)
+
+	markdown string // for an appeal, where that is not the escaped text
+
+	opaque bool // a list, a table, code: never anything but a part of the story
+}
+
+func (u unit) words() int { return len(strings.Fields(u.text)) }
+
+// short reports whether u could be a headline, a button or a name: one line, few words.
+func (u unit) short(words int) bool {
+	return u.words() <= words && utf8.RuneCountInString(u.text) <= 12*words
+}
+
+var (
+	numbered = regexp.MustCompile(`^\(?#?(\d{1,2})\s?(?:(?:[.):]|[.)]?\s[–—-])\s+|[.)])(\p{L}.*|["“«‘(¿¡].*|(?:\$|€|£|\d).*)$`)
+	onlyNum  = regexp.MustCompile(`^\(?#?(\d{1,2})[.)]?$`)
+	bulleted = regexp.MustCompile(`^(?:[*•·▪●◦‣■–-])\s+(\S.*)$`)
+	divider  = regexp.MustCompile(`^(?:[*•·_~#=–—-]\s*){3,}$`)
+	onlyURL  = regexp.MustCompile(`^<?(https?://[^\s<>]+)>?$`)
+)
+
+// unitsOf splits a text into units. Lines of one block are joined where one goes on in the next: a text that was wrapped
+// shows it by lines that are nearly full, and any text by how a line ends and the next begins. Lines that are something
+// of their own (a byline, a date, a numbered point) are never joined to what stands before them.
+func unitsOf(text string, now time.Time) []unit {
+	text = clean(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"))
+	var blocks [][]string
+	var block []string
+	for l := range strings.SplitSeq(text, "\n") {
+		if l = fold(l); l != "" {
+			block = append(block, l)
+		} else if block != nil {
+			blocks, block = append(blocks, block), nil
+		}
+	}
+	if block != nil {
+		blocks = append(blocks, block)
+	}
+	w := wrapWidth(blocks, now)
+	var out []unit
+	for _, b := range blocks {
+		for i, l := range b {
+			if i > 0 && joins(b[i-1], l, w, now, len(out) == 1) {
+				last := &out[len(out)-1]
+				last.text = glue(last.text, l)
+				last.lines++
+				continue
+			}
+			out = append(out, unit{text: l, lines: 1, gap: i == 0})
+		}
+	}
+	return numberedUnits(out)
+}
+
+// numberedUnits joins numbers that stand alone on a line, as big numerals do on a page, to what they number. They must
+// count from 1 and be two at least.
+func numberedUnits(units []unit) []unit {
+	want, at := 1, map[int]string{}
+	for i, u := range units {
+		if m := onlyNum.FindStringSubmatch(u.text); m != nil && m[1] == strconv.Itoa(want) && i+1 < len(units) && !onlyNum.MatchString(units[i+1].text) {
+			at[i] = m[1]
+			want++
+		}
+	}
+	var out []unit
+	for i := 0; i < len(units); i++ {
+		u := units[i]
+		if n, ok := at[i]; ok && want > 2 {
+			u = units[i+1]
+			u.text, u.gap = n+". "+u.text, units[i].gap
+			i++
+		}
+		u.at = len(out)
+		out = append(out, u)
+	}
+	return out
+}
+
+// glue joins a line to the one it goes on from; a word that was parted by a hyphen stays as it was written, since most
+// such hyphens belong to the word.
+func glue(a, b string) string {
+	if strings.HasSuffix(a, "-") && !strings.HasSuffix(a, " -") && !strings.HasSuffix(a, "--") {
+		return a + b
+	}
+	return a + " " + b
+}
+
+// wrapWidth returns the width that the text was wrapped to, or 0 when every line is a paragraph of its own.
+func wrapWidth(blocks [][]string, now time.Time) int {
+	var inner []int // lengths of lines that are not the last of their block, and that something may go on from
+	for n, b := range blocks {
+		for i, l := range b[:len(b)-1] {
+			if n+i > 0 && !stands(l, now) && !stands(b[i+1], now) {
+				inner = append(inner, utf8.RuneCountInString(l))
+			}
+		}
+	}
+	if len(inner) < 2 {
+		return 0
+	}
+	sort.Ints(inner)
+	w := inner[len(inner)*95/100]
+	if w > 140 || w < 30 || len(inner) < 4 && inner[0] < 45 {
+		return 0
+	}
+	full := 0
+	for _, n := range inner {
+		if n*10 >= w*7 {
+			full++
+		}
+	}
+	if full*10 < len(inner)*6 {
+		return 0
+	}
+	return w
+}
+
+// openEnd are words that a line cannot end a thought with.
+var openEnd = wordSet("a an the of and or to in on at by for from with as that which who is are was were be been has have had its his her their our your this these but nor than into about between over under " +
+	"le la les l’ un une des du de et ou à au aux en dans par pour sur avec que qui est sont der die das den dem ein eine und oder zu von mit für auf im am el los las y o con para que del al")
+
+// joins reports whether line b goes on with what line a began. w is the width of the text, 0 when it was not wrapped;
+// headline says that a is the first line of all.
+func joins(a, b string, w int, now time.Time, headline bool) bool {
+	if stands(b, now) || stands(a, now) || divider.MatchString(a) {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(b)
+	lowerStart := unicode.IsLower(r)
+	ended := endsSentence(a) || strings.HasSuffix(a, ":")
+	if numbered.MatchString(a) || bulleted.MatchString(a) { // a point goes on like a paragraph does
+		return lowerStart && !ended || w > 0 && fills(a, b, w) && !numbered.MatchString(b)
+	}
+	switch {
+	case lowerStart && !ended, strings.HasSuffix(a, ","), strings.HasSuffix(a, "-") && lowerStart:
+		return true
+	case openEnd[strings.ToLower(a[strings.LastIndexAny(a, " \u00a0")+1:])] && !ended:
+		return true
+	case headline:
+		return !ended && w > 0 && fills(a, b, w) && len(b) < len(a)*8/10 && !endsSentence(b)
+	case w > 0:
+		return fills(a, b, w)
+	}
+	return false
+}
+
+// fills reports whether the first word of b would not have fitted on the line a of width w, give or take an eighth.
+func fills(a, b string, w int) bool {
+	word, _, _ := strings.Cut(b, " ")
+	return utf8.RuneCountInString(a)+1+utf8.RuneCountInString(word) > w*7/8
+}
+
+// stands reports whether a line is something of its own, which no paragraph goes on into or from.
+func stands(l string, now time.Time) bool {
+	if isJunk(l) || onlyURL.MatchString(l) || divider.MatchString(l) {
+		return true
+	}
+	if n := utf8.RuneCountInString(l); n > 200 {
+		return false
+	}
+	if _, _, ok := labelledField(l); ok || otherMakers.MatchString(l) {
+		return true
+	}
+	if _, ok := bylineLine(l); ok {
+		return true
+	}
+	if _, ok := dateLine(l, nil, now); ok {
+		return true
+	}
+	if isPerson(l, 2) && len(strings.Fields(l)) <= 4 && !strings.HasSuffix(l, ".") && !strings.HasSuffix(l, ",") {
+		return true
+	}
+	return isInfo(l)
+}
+
+// isInfo reports whether a line says what somebody is or where he works, and nothing else: "Professor of Law, University
+// of X".
+func isInfo(l string) bool {
+	if endsSentence(l) && !strings.HasSuffix(l, ".") || strings.Count(l, ". ") > 0 || len(strings.Fields(l)) > 24 || !startsUpper(l) {
+		return false
+	}
+	if special.MatchString(l) {
+		return true
+	}
+	if creditLabel.MatchString(l) || strings.Contains(l, ":") || slashPair.MatchString(l) {
+		return false
+	}
+	known := 0
+	for _, part := range bylineCuts.Split(strings.TrimSuffix(l, "."), -1) {
+		for _, s := range segments(part) {
+			switch segmentKind(s) {
+			case roleKind:
+				if !isRole(s) {
+					return false
+				}
+				known++
+			case institutionKind:
+				if !properName(s) {
+					return false
+				}
+				if institutionWord(s) >= 0 || institutionNames[strings.ReplaceAll(strings.ToLower(s), " ", "_")] {
+					known++
+				}
+			case personKind:
+				if known == 0 {
+					return false
+				}
+			case suffixKind:
+			default:
+				if len(strings.Fields(s)) > 5 || hasVerb(s) {
+					return false
+				}
+			}
+		}
+	}
+	return known > 0 && (!strings.HasSuffix(l, ".") || known > 1)
+}
+
+// connectors are the small words within names and titles.
+var connectors = wordSet("of the for and in at on to with de la le les des du d’ l’ à au aux en et sur y del los las der die das den des für und von im am zu & al emeritus emerita")
+
+// properName reports whether s is written as a name is: every word with a capital, small connecting ones excepted.
+func properName(s string) bool {
+	for w := range strings.FieldsSeq(s) {
+		r, _ := utf8.DecodeRuneInString(strings.TrimLeft(w, "(“\"‘’'"))
+		if unicode.IsLower(r) && !connectors[strings.ToLower(w)] && !lowerInstitutions[w] && !strings.HasPrefix(w, "d’") && !strings.HasPrefix(w, "l’") && !strings.HasPrefix(w, "d'") && !strings.HasPrefix(w, "l'") {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isRole reports whether s is built like the title of a person: what stands before the role goes with it, and behind it
+// comes nothing, a connecting word, another role or a name. "Students march for free buses" is a headline.
+func isRole(s string) bool {
+	f := strings.Fields(s)
+	at := -1
+	for i, w := range f {
+		low := strings.ToLower(strings.Trim(w, ".,()"))
+		if roleWords[low] {
+			at = i
+			if i+1 < len(f) {
+				next := strings.ToLower(strings.Trim(f[i+1], ".,()"))
+				r, _ := utf8.DecodeRuneInString(f[i+1])
+				if !connectors[next] && !roleWords[next] && !fieldWords[next] && !unicode.IsUpper(r) && !strings.HasPrefix(next, "d’") && !strings.HasPrefix(next, "d'") {
+					return false
+				}
+			}
+			continue
+		}
+		if r, _ := utf8.DecodeRuneInString(w); at < 0 && unicode.IsLower(r) && !fieldWords[low] && !connectors[low] && i > 0 && len(f) > 4 {
+			return false
+		}
+	}
+	return at >= 0 && at <= 5 && !hasVerb(s)
+}
+
+// special is what stands below the name of one who does not belong to the paper.
+var special = regexp.MustCompile(`^(?:Special to|Special for|Contributed to|For) (?:[Tt]he )?\p{Lu}[\p{L}’' &-]{2,40}$`)
+
+// verbs make a line a sentence.
+var verbs = wordSet("is are was were be been being has have had march marches find finds vote votes do does did will would can could may might must shall should says said say tells told asks asked makes made takes took gets got " +
+	"goes went comes came finds found gives gave faces faced wants wanted needs needed warns warned shows showed reveals plans planned calls called seeks opens closes fights fought wins won loses lost cuts " +
+	"est sont était étaient sera a ont avait dit disent fait font peut peuvent doit doivent va vont ist sind war waren hat haben wird werden kann können muss müssen sagt sagen how why what when where who")
+
+func hasVerb(s string) bool { return firstWord(s, verbs) >= 0 }
