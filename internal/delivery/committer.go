@@ -1,0 +1,379 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// committer is the one place of a process where permits are asked for and outcomes committed. Connections hand in both;
+// one goroutine, run, takes whatever has come in while the last group was under way and makes the next group of it.
+//
+// The rule of the whole room hangs on what it keeps: a delivery is in risk from the moment a permit is asked for until its
+// connection says what came of it, then its outcome is in outs until it is known to be committed, and every group notes
+// both. So at any moment a final dot that may have been written stands in permits, in outcomes, or in both.
+type committer struct {
+	store   *Store
+	h       holder
+	relay   string
+	log     *slog.Logger
+	linger  time.Duration // how long an outcome waits for a permit to go with
+	timeout time.Duration // of one group; a permit older than that is none
+	hooks   *hooks
+
+	mu      sync.Mutex
+	wants   []*want
+	outs    []*outcome // in the order of offered
+	risk    map[*item]struct{}
+	offered uint64
+	hurry   bool          // somebody waits for a group
+	dirty   bool          // permits may note something that is not at risk
+	away    bool          // the last group failed
+	retryAt time.Time     // then: when the next one is tried
+	changed chan struct{} // closed and replaced when a group is over
+	wake    chan struct{}
+
+	// Only used by run, and after it by finish.
+	line      groupLine
+	serial    int64
+	before    int64   // the row in permits that the next group takes the place of
+	leftovers []int64 // rows of groups whose reply was lost: they may be there, or appear
+	failures  int
+}
+
+// want is one request for a permit.
+type want struct {
+	it     *item
+	answer chan verdict
+}
+
+// hooks let tests stop the world at certain points. They are nil in production.
+type hooks struct {
+	beforeGroup func(*group) error // before the statement; an error takes its place
+	afterGroup  func(*group) error // committed, not yet known to be; an error takes the place of the reply
+}
+
+func newCommitter(s *Store, h holder, relay string, log *slog.Logger) *committer {
+	return &committer{
+		store: s, h: h, relay: relay, log: log, linger: 20 * time.Millisecond, timeout: h.lease / 3, hooks: &hooks{},
+		line: groupLine{db: s.db},
+		risk: map[*item]struct{}{}, changed: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+}
+
+// permit asks whether the final dot of it may be written. It answers no when ctx ends, when the database is away, and when
+// the answer comes so late that the claim could have been lost meanwhile. Whatever the answer, settle must follow.
+func (c *committer) permit(ctx context.Context, it *item) verdict {
+	asked := time.Now()
+	w := &want{it: it, answer: make(chan verdict, 1)}
+	c.mu.Lock()
+	c.wants = append(c.wants, w)
+	c.mu.Unlock()
+	c.poke()
+	select {
+	case v := <-w.answer:
+		if v == verdictGo && time.Since(asked) > c.timeout {
+			return verdictAway
+		}
+		it.permitted = v == verdictGo
+		return v
+	case <-ctx.Done():
+		c.mu.Lock()
+		c.wants = slices.DeleteFunc(c.wants, func(x *want) bool { return x == w })
+		c.mu.Unlock()
+		return verdictAway
+	}
+}
+
+// settle ends the risk of a delivery: with what came of it, or with nil when no dot was written. An outcome is kept
+// until it is committed.
+func (c *committer) settle(it *item, o *outcome) {
+	c.mu.Lock()
+	_, risked := c.risk[it]
+	delete(c.risk, it)
+	if o == nil {
+		it.permitted = false
+		c.dirty = c.dirty || risked
+	} else {
+		c.offered++
+		o.offered, o.at = c.offered, time.Now()
+		c.outs = append(c.outs, o)
+	}
+	c.mu.Unlock()
+	if o != nil {
+		c.poke()
+	}
+}
+
+// flush waits until every outcome settled so far is committed and permits note nothing that is no longer at risk: what is
+// given back then is clean. It returns ctx's error when that ends first.
+func (c *committer) flush(ctx context.Context) error {
+	c.mu.Lock()
+	mark := c.offered
+	c.mu.Unlock()
+	for {
+		c.mu.Lock()
+		if !c.dirty && (len(c.outs) == 0 || c.outs[0].offered > mark) {
+			c.mu.Unlock()
+			return nil
+		}
+		c.hurry = true
+		changed := c.changed
+		c.mu.Unlock()
+		c.poke()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ready waits while the database is away. It returns false when ctx ends first.
+func (c *committer) ready(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		away, changed := c.away, c.changed
+		c.mu.Unlock()
+		if !away {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+func (c *committer) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run makes groups until ctx ends. While the database is away it tries again and again, with nothing to do as well, so
+// that ready finds out.
+func (c *committer) run(ctx context.Context) {
+	defer c.line.drop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		wait, needed := c.due()
+		if needed && wait <= 0 {
+			c.commit(ctx)
+			continue
+		}
+		if !needed {
+			wait = time.Hour
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			c.refuse()
+			return
+		case <-c.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// due says whether a group is needed, and how long it can wait.
+func (c *committer) due() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.away:
+		return time.Until(c.retryAt), true
+	case len(c.wants) > 0, c.hurry:
+		return 0, true
+	case len(c.outs) > 0:
+		return c.linger - time.Since(c.outs[0].at), true
+	}
+	return 0, false
+}
+
+// commit makes one group of all that is there, and says whether it is known to be committed.
+func (c *committer) commit(ctx context.Context) bool {
+	c.mu.Lock()
+	wants := c.wants
+	c.wants, c.hurry, c.dirty = nil, false, false
+	c.serial++
+	g := &group{serial: c.serial, before: c.before}
+	plain, rest := c.sortOuts()
+	g.outs = plain
+	for it := range c.risk {
+		g.atRisk = append(g.atRisk, it)
+	}
+	for _, o := range c.outs {
+		if o.permitted {
+			g.atRisk = append(g.atRisk, o.item)
+		}
+	}
+	for _, w := range wants {
+		g.wanting = append(g.wanting, w.it)
+		c.risk[w.it] = struct{}{}
+	}
+	c.mu.Unlock()
+
+	held, verdicts, err := c.execute(ctx, g, rest)
+	if err != nil {
+		c.log.Error("the database did not take a group of outcomes; sending waits until it does", "outcomes", len(plain)+len(rest),
+			"permits", len(wants), "err", err)
+		verdicts = slices.Repeat([]verdict{verdictAway}, len(wants))
+		c.leftovers = append(c.leftovers, g.serial)
+	} else {
+		c.before = g.serial
+		c.removeLeftovers(ctx)
+	}
+
+	c.mu.Lock()
+	if c.away = err != nil; c.away {
+		c.failures++
+		c.retryAt = time.Now().Add(min(50*time.Millisecond<<min(c.failures, 6), 2*time.Second))
+		c.dirty = true // it may have been committed all the same
+	} else {
+		c.failures = 0
+		c.forget(plain, rest, held)
+	}
+	for i, w := range wants {
+		if verdicts[i] != verdictGo {
+			delete(c.risk, w.it)
+		}
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+	c.mu.Unlock()
+	for i, w := range wants {
+		w.answer <- verdicts[i]
+	}
+	return err == nil
+}
+
+// sortOuts returns the outcomes of the next group: those that go into the one statement, and those that need more. Of
+// two about one attempt the later one waits for the next group. The caller holds mu.
+func (c *committer) sortOuts() (plain, rest []*outcome) {
+	seen := make(map[outcomeKey]bool, len(c.outs))
+	for _, o := range c.outs {
+		switch {
+		case seen[o.key()]:
+		case o.plain():
+			plain = append(plain, o)
+		default:
+			rest = append(rest, o)
+		}
+		seen[o.key()] = true
+	}
+	return plain, rest
+}
+
+// forget drops what has been committed. A plain outcome whose chunk was not ours any more was not written: it goes the
+// longer way next time. The caller holds mu.
+func (c *committer) forget(plain, rest []*outcome, held map[chunkKey]bool) {
+	done := make(map[*outcome]bool, len(plain)+len(rest))
+	for _, o := range rest {
+		done[o] = true
+	}
+	for _, o := range plain {
+		if held[chunkKey{o.Chunk, o.Token}] {
+			done[o] = true
+		} else {
+			o.late = true
+			c.hurry = true
+		}
+	}
+	c.outs = slices.DeleteFunc(c.outs, func(o *outcome) bool { return done[o] })
+}
+
+// execute runs the statement, in a transaction with all that needs more than a row where there is such.
+func (c *committer) execute(ctx context.Context, g *group, rest []*outcome) (held map[chunkKey]bool, verdicts []verdict, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := c.hooks.before(g); err != nil {
+		return nil, nil, err
+	}
+	if held, verdicts, err = c.line.execute(ctx, g, rest, c); err == nil {
+		err = c.hooks.after(g)
+	}
+	if err != nil {
+		c.line.drop() // what it has done, or will do yet, is not known
+	}
+	return held, verdicts, err
+}
+
+// removeLeftovers deletes the rows of groups whose reply was lost. They do no harm but to note too much: at worst a delivery
+// that was not risked is found in doubt. One that appears later still goes when the process ends, or with forgetNotes.
+func (c *committer) removeLeftovers(ctx context.Context) {
+	if len(c.leftovers) == 0 {
+		return
+	}
+	const q = `DELETE FROM permits WHERE process = $1 AND serial = ANY($2)`
+	if _, err := c.store.db.ExecContext(ctx, q, c.h.process, numbers(c.leftovers)); err == nil {
+		c.leftovers = nil
+	}
+}
+
+// refuse answers those who still wait, at the end.
+func (c *committer) refuse() {
+	c.mu.Lock()
+	wants := c.wants
+	c.wants = nil
+	c.mu.Unlock()
+	for _, w := range wants {
+		w.answer <- verdictAway
+	}
+}
+
+// finish commits what is left and takes this process's notes away, when run is no longer there. Notes stay while any
+// outcome could not be committed: they are then what the next holder goes by. It reports whether all is committed.
+func (c *committer) finish(ctx context.Context) bool {
+	defer c.line.drop()
+	for {
+		c.mu.Lock()
+		left, risk := len(c.outs), len(c.risk)
+		c.mu.Unlock()
+		if left == 0 && risk == 0 {
+			break
+		}
+		if ctx.Err() != nil {
+			c.log.Error("stopped with outcomes that the database did not take; the next sender finds them in doubt", "outcomes", left, "at_risk", risk)
+			return false
+		}
+		if !c.commit(ctx) {
+			pause(ctx, 100*time.Millisecond)
+		}
+	}
+	if _, err := c.store.db.ExecContext(ctx, `DELETE FROM permits WHERE process = $1`, c.h.process); err != nil {
+		c.log.Error("could not remove the notes of this process", "err", err)
+	}
+	return true
+}
+
+func (h *hooks) before(g *group) error {
+	if h.beforeGroup == nil {
+		return nil
+	}
+	return h.beforeGroup(g)
+}
+
+func (h *hooks) after(g *group) error {
+	if h.afterGroup == nil {
+		return nil
+	}
+	return h.afterGroup(g)
+}
+
+// pause waits for d, or less when ctx ends; it reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
