@@ -1,0 +1,281 @@
+package campaigns
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"mailer/internal/audit"
+	"mailer/internal/db"
+	"mailer/internal/errs"
+)
+
+// usualLife is how long a campaign made by hand stays worth sending: stale news is worse than none.
+const usualLife = 24 * time.Hour
+
+// Review hands a draft over for approval: it is not composed anew any more. Errors: NotFound, Conflict.
+func (s *Service) Review(ctx context.Context, id int64, who string) (Campaign, error) {
+	return s.act(ctx, id, who, "campaign.review", func(tx *sqlx.Tx, c Campaign) error {
+		if c.State != Draft {
+			return conflict(c, "only a draft can be handed over for approval")
+		}
+		return change(ctx, tx, c, s.Now(), `state = 'in_review'`)
+	}, nil)
+}
+
+// Approve lets a campaign go out at its time, as it is now: the approval is bound to the content. force passes over
+// warnings that a person has seen (see Preflight). Errors: NotFound; Invalid with all that stands in the way; Conflict when
+// it is past approving.
+func (s *Service) Approve(ctx context.Context, id int64, who string, force bool) (Campaign, error) {
+	if err := checkWho(who); err != nil {
+		return Campaign{}, err
+	}
+	c, err := load(ctx, s.DB, id)
+	if err != nil {
+		return c, err
+	}
+	if err := s.approvable(c); err != nil {
+		return c, err
+	}
+	if err := s.approve(ctx, c, who, force); err != nil {
+		return c, err
+	}
+	return s.Campaign(ctx, id)
+}
+
+func (s *Service) approvable(c Campaign) error {
+	now := s.Now()
+	switch {
+	case c.State == Approved && c.ApprovedBy != bySchedule:
+		return conflict(c, "it was approved by "+c.ApprovedBy+" already")
+	case !c.open() && c.State != Held:
+		return conflict(c, "it can no longer be approved")
+	case c.ExpiresAt != nil && !now.Before(*c.ExpiresAt):
+		return conflict(c, "it has expired; run the digest by hand instead")
+	case c.SendAt != nil && now.Sub(*c.SendAt) > time.Duration(c.LateSeconds)*time.Second && c.Late != "send":
+		return conflict(c, "its time has passed; start sends it now, schedule gives it another time")
+	}
+	return nil
+}
+
+// approve checks a campaign and approves what it found.
+func (s *Service) approve(ctx context.Context, c Campaign, who string, force bool) error {
+	p, err := s.prepare(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := p.refusal(force); err != nil {
+		return err
+	}
+	return db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+		err := change(ctx, tx, c, s.Now(), `state = 'approved', reason = '', approved_by = $4, approved_at = $3, approved_hash = $5, content_hash = $5,
+			forced = $6, checked_at = NULL`, who, p.hash, force)
+		if err != nil {
+			return err
+		}
+		return audit.Log(ctx, tx, who, "campaign.approve", auditName(c.ID), map[string]any{"hash": p.hash, "forced": force, "version": c.Version + 1})
+	})
+}
+
+// Schedule sets the time of the send. The edition's clock moves with it; an approval stands, since the content is the same. A
+// campaign that was held waits again. Errors: NotFound, Invalid (field at), Conflict.
+func (s *Service) Schedule(ctx context.Context, id int64, at time.Time, who string) (Campaign, error) {
+	now := s.Now()
+	if at.Before(now) || at.After(now.AddDate(1, 0, 0)) {
+		return Campaign{}, errs.Field("at", "%s must lie within the next year; to send at once, start it", at.Format(time.RFC3339))
+	}
+	return s.act(ctx, id, who, "campaign.schedule", func(tx *sqlx.Tx, c Campaign) error {
+		if !c.open() && c.State != Held {
+			return conflict(c, "it can no longer be scheduled")
+		}
+		state := c.State
+		switch {
+		case c.State == Held && len(c.Approval) > 0 && bytes.Equal(c.Approval, c.ContentHash):
+			state = Approved
+		case c.State == Held:
+			state = InReview
+		}
+		opens, cutoff, due := c.OpensAt, c.CutoffAt, &at
+		if c.SendAt != nil {
+			delta := at.Sub(*c.SendAt)
+			opens, cutoff = shift(c.OpensAt, delta), shift(c.CutoffAt, delta)
+			if c.ApprovalDue != nil {
+				due = shift(c.ApprovalDue, delta)
+			}
+		}
+		return change(ctx, tx, c, now, `state = $4, reason = '', send_at = $5, expires_at = $6, opens_at = $7, cutoff_at = $8, approval_due_at = $9,
+			checked_at = NULL`, state, at, at.Add(c.life()), opens, cutoff, due)
+	}, map[string]any{"at": at})
+}
+
+// life is how long after its send time a campaign is worth sending.
+func (c *Campaign) life() time.Duration {
+	if c.SendAt != nil && c.ExpiresAt != nil {
+		return c.ExpiresAt.Sub(*c.SendAt)
+	}
+	return usualLife
+}
+
+func shift(t *time.Time, by time.Duration) *time.Time {
+	if t == nil {
+		return nil
+	}
+	moved := t.Add(by)
+	return &moved
+}
+
+// Start sends a campaign now: who starts it approves it, its stories are re-read, and it is launched. Started twice, it is
+// launched once and the second is a Conflict. Errors: NotFound; Invalid with all that stands in the way; Conflict when it is
+// past starting, or when a story has changed and a person should look again.
+func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (Campaign, error) {
+	if err := checkWho(who); err != nil {
+		return Campaign{}, err
+	}
+	c, err := load(ctx, s.DB, id)
+	if err != nil {
+		return c, err
+	}
+	now := s.Now()
+	switch {
+	case !c.open() && c.State != Held:
+		return c, conflict(c, "it can no longer be started")
+	case c.State == Approved && c.CheckUntil != nil && now.Before(*c.CheckUntil):
+		return c, conflict(c, "it is about to be launched this minute")
+	}
+	p, err := s.prepare(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	if err := p.refusal(force); err != nil {
+		return c, err
+	}
+	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+		// Whoever starts it holds the lease of the check: nobody else starts it, and the clock stays away. Should this
+		// process die here, the clock goes on when the lease is over, since the campaign is due.
+		err := change(ctx, tx, c, now, `state = 'approved', reason = '', approved_by = $4, approved_at = $3, approved_hash = $5, content_hash = $5,
+			forced = $6, checked_at = NULL, send_at = $3, expires_at = $7, check_until = $8`, who, p.hash, force, now.Add(c.life()), now.Add(checkLease))
+		if err != nil {
+			return err
+		}
+		return audit.Log(ctx, tx, who, "campaign.start", auditName(id), map[string]any{"hash": p.hash, "forced": force})
+	})
+	if err != nil {
+		return c, err
+	}
+	if err := s.sendNow(ctx, id); err != nil {
+		return c, err
+	}
+	if c, err = s.Campaign(ctx, id); err != nil {
+		return c, err
+	}
+	if c.State != Launched {
+		return c, conflict(c, "it was not launched: "+c.Reason)
+	}
+	return c, nil
+}
+
+// sendNow takes a campaign that was just started through check and launch. It may come by the check twice, when another
+// campaign with one of its stories was launched in between.
+func (s *Service) sendNow(ctx context.Context, id int64) error {
+	for range maxSteps {
+		c, err := load(ctx, s.DB, id)
+		switch {
+		case err != nil || c.State != Approved:
+			return err
+		case c.CheckedAt == nil:
+			err = s.lookAgain(ctx, c, &TickReport{})
+		default:
+			err = s.launch(ctx, c, &TickReport{})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return errs.New(errs.Internal, "campaign %d does not come to rest", id)
+}
+
+// Hold stops a campaign that has not been launched, until a person approves, schedules or starts it. Errors: NotFound, Conflict.
+func (s *Service) Hold(ctx context.Context, id int64, reason, who string) (Campaign, error) {
+	if reason == "" {
+		reason = "held by " + who
+	}
+	return s.act(ctx, id, who, "campaign.hold", func(tx *sqlx.Tx, c Campaign) error {
+		if !c.open() {
+			return conflict(c, "it cannot be held; a send that has begun is paused")
+		}
+		return change(ctx, tx, c, s.Now(), `state = 'held', reason = $4`, reason)
+	}, map[string]any{"reason": reason})
+}
+
+// Cancel ends a campaign for good. One that is being sent is cancelled there: what has gone out stays out. Cancelling
+// again changes nothing. Errors: NotFound, Conflict.
+func (s *Service) Cancel(ctx context.Context, id int64, reason, who string) (Campaign, error) {
+	if reason == "" {
+		reason = "cancelled by " + who
+	}
+	c, err := load(ctx, s.DB, id)
+	if err != nil {
+		return c, err
+	}
+	if c.State == Launched {
+		if err := s.Delivery.Cancel(ctx, id, reason); err != nil {
+			return c, err
+		}
+		if err := audit.Log(ctx, s.DB, who, "campaign.cancel", auditName(id), map[string]any{"reason": reason, "launched": true}); err != nil {
+			return c, err
+		}
+		return s.Campaign(ctx, id)
+	}
+	return s.act(ctx, id, who, "campaign.cancel", func(tx *sqlx.Tx, c Campaign) error {
+		switch {
+		case c.State == Cancelled:
+			return nil
+		case c.State == Launched:
+			return errMoved
+		case c.State == Skipped || c.State == Expired:
+			return conflict(c, "there is nothing to cancel")
+		}
+		return change(ctx, tx, c, s.Now(), `state = 'cancelled', reason = $4`, reason)
+	}, map[string]any{"reason": reason})
+}
+
+// act lets a person do something to a campaign, locked and noted in the audit log.
+func (s *Service) act(ctx context.Context, id int64, who, action string, f func(tx *sqlx.Tx, c Campaign) error, detail map[string]any) (Campaign, error) {
+	if err := checkWho(who); err != nil {
+		return Campaign{}, err
+	}
+	err := db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SELECT FROM campaigns WHERE id = $1 FOR UPDATE`, id); err != nil {
+			return db.Err(err, "lock campaign")
+		}
+		c, err := load(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := f(tx, c); err != nil {
+			return err
+		}
+		return audit.Log(ctx, tx, who, action, auditName(id), detail)
+	})
+	if err != nil {
+		return Campaign{}, err
+	}
+	return s.Campaign(ctx, id)
+}
+
+// checkWho wants a name, and not the scheduler's: an approval by schedule follows other rules than a person's.
+func checkWho(who string) error {
+	if who == "" || who == bySchedule {
+		return errs.Field("who", "%q is not the name of a person", who)
+	}
+	return nil
+}
+
+// conflict says why something cannot be done in the state a campaign is in.
+func conflict(c Campaign, why string) error {
+	state := map[string]string{Draft: "a draft", InReview: "in review", Approved: "approved", Launched: "launched", Skipped: "skipped",
+		Held: "held", Cancelled: "cancelled", Expired: "expired"}[c.State]
+	return errs.New(errs.Conflict, "campaign %d is %s: %s", c.ID, state, why)
+}

@@ -1,0 +1,218 @@
+// Package campaigns owns digests, which are recurring recipes, and campaigns, each one dated send to one list. It composes
+// editions from stories, watches over their clock, has them approved by people, and launches them, after which the
+// delivery room has them.
+//
+// A campaign is draft, in_review, approved, then launched; or it ends as skipped, cancelled or expired; or it is held until
+// a person decides. Every change of a row raises its version, and every step that read an older version changes nothing,
+// so that several processes and several people can work on one campaign.
+package campaigns
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"mailer/internal/appeals"
+	"mailer/internal/articles"
+	"mailer/internal/db"
+	"mailer/internal/delivery"
+	"mailer/internal/errs"
+	"mailer/internal/links"
+	"mailer/internal/render"
+	"mailer/internal/subscribers"
+)
+
+// Deps are the rooms and settings that campaigns are made with. All are needed, but for Development.
+type Deps struct {
+	DB          *sqlx.DB
+	Ring        *links.Ring
+	Lists       *subscribers.Store
+	Articles    *articles.Store
+	Appeals     *appeals.Store
+	Delivery    *delivery.Store
+	Templates   *render.Templates
+	URLs        links.URLs // where the public pages are
+	MailDomain  string     // right side of Message-ID and List-Id
+	Development bool       // nothing leaves the machine: links to http://localhost are no fault
+	Now         func() time.Time
+	Log         *slog.Logger
+}
+
+// Service is what people and the scheduler do with campaigns. It is safe for concurrent use.
+type Service struct {
+	Deps
+	Digests *Digests
+}
+
+// New returns the room on its dependencies.
+func New(d Deps) *Service {
+	s := &Service{Deps: d}
+	s.Digests = &Digests{svc: s}
+	return s
+}
+
+// States of a campaign.
+const (
+	Draft     = "draft"     // being composed or written
+	InReview  = "in_review" // composed; a person should approve it
+	Approved  = "approved"  // goes out at its time
+	Launched  = "launched"  // the delivery room has it
+	Skipped   = "skipped"   // did not go out, as the recipe says
+	Held      = "held"      // a person decides
+	Cancelled = "cancelled" // a person decided against it
+	Expired   = "expired"   // nobody decided in time
+)
+
+// bySchedule stands in approved_by when the recipe sends without approval and nobody had approved.
+const bySchedule = "schedule"
+
+// Campaign is one dated send to one list.
+type Campaign struct {
+	ID          int64      `db:"id" json:"id"`
+	Name        string     `db:"name" json:"name"`
+	List        string     `db:"-" json:"list"` // slug
+	ListID      int64      `db:"list_id" json:"list_id"`
+	Digest      string     `db:"digest" json:"digest,omitempty"`
+	DigestID    *int64     `db:"digest_id" json:"digest_id,omitempty"`
+	TimeZone    string     `db:"time_zone" json:"time_zone,omitempty"` // of the digest
+	Edition     string     `db:"edition" json:"edition"`               // 2026-11-22T07:00, or manual-… for one made by hand
+	Template    string     `db:"template" json:"template"`
+	State       string     `db:"state" json:"state"`
+	Reason      string     `db:"reason" json:"reason,omitempty"` // of the state, for people
+	Subject     string     `db:"subject" json:"subject"`
+	Preheader   string     `db:"preheader" json:"preheader"`
+	OpensAt     *time.Time `db:"opens_at" json:"opens_at,omitempty"`
+	CutoffAt    *time.Time `db:"cutoff_at" json:"cutoff_at,omitempty"`
+	ApprovalDue *time.Time `db:"approval_due_at" json:"approval_due_at,omitempty"`
+	SendAt      *time.Time `db:"send_at" json:"send_at,omitempty"`
+	ExpiresAt   *time.Time `db:"expires_at" json:"expires_at,omitempty"`
+	NoApproval  string     `db:"no_approval" json:"no_approval"`
+	LateSeconds int64      `db:"late_seconds" json:"late_seconds"`
+	Late        string     `db:"late" json:"late"`
+	DoubtPolicy string     `db:"doubt_policy" json:"doubt_policy"`
+	MinStories  int        `db:"min_stories" json:"min_stories"`
+	StoryCount  int        `db:"story_count" json:"story_count"`
+	ContentHash []byte     `db:"content_hash" json:"-"`
+	ComposedAt  *time.Time `db:"composed_at" json:"composed_at,omitempty"`
+	ComposedTo  *time.Time `db:"composed_to" json:"composed_to,omitempty"`
+	EditedBy    string     `db:"edited_by" json:"edited_by,omitempty"`
+	EditedAt    *time.Time `db:"edited_at" json:"edited_at,omitempty"`
+	ApprovedBy  string     `db:"approved_by" json:"approved_by,omitempty"`
+	ApprovedAt  *time.Time `db:"approved_at" json:"approved_at,omitempty"`
+	Approval    []byte     `db:"approved_hash" json:"-"`
+	Forced      bool       `db:"forced" json:"forced,omitempty"`
+	CheckedAt   *time.Time `db:"checked_at" json:"checked_at,omitempty"`
+	CheckUntil  *time.Time `db:"check_until" json:"-"`
+	LaunchedAt  *time.Time `db:"launched_at" json:"launched_at,omitempty"`
+	CreatedBy   string     `db:"created_by" json:"created_by"`
+	CreatedAt   time.Time  `db:"created_at" json:"created_at"`
+	UpdatedAt   time.Time  `db:"updated_at" json:"updated_at"`
+	Version     int        `db:"version" json:"version"`
+
+	// Only Service.Campaign fills these.
+	Blocks []render.Block    `db:"-" json:"blocks,omitempty"`
+	Send   *delivery.Balance `db:"-" json:"send,omitempty"` // once launched
+}
+
+// byHand reports that no schedule made it.
+func (c *Campaign) byHand() bool { return strings.HasPrefix(c.Edition, "manual-") }
+
+// open reports that it may still go out by itself.
+func (c *Campaign) open() bool { return c.State == Draft || c.State == InReview || c.State == Approved }
+
+const selectCampaign = `SELECT c.id, c.name, c.list_id, coalesce(d.slug, '') AS digest, coalesce(d.time_zone, '') AS time_zone, c.digest_id, c.edition,
+		c.template, c.state, c.reason, c.subject, c.preheader, c.opens_at, c.cutoff_at, c.approval_due_at, c.send_at, c.expires_at,
+		c.no_approval, extract(epoch FROM c.late_by)::bigint AS late_seconds, c.late, c.doubt_policy, c.min_stories,
+		(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS story_count,
+		c.content_hash, c.composed_at, c.composed_to, c.edited_by, c.edited_at, c.approved_by, c.approved_at, c.approved_hash, c.forced,
+		c.checked_at, c.check_until, c.launched_at, c.created_by, c.created_at, c.updated_at, c.version
+	FROM campaigns c LEFT JOIN digests d ON d.id = c.digest_id`
+
+// Filter narrows a listing; zero fields do not narrow.
+type Filter struct {
+	List, Digest string // slugs
+	State        string
+	BeforeID     int64 // the page after the one that ended with this campaign
+	Limit        int   // default 50, at most 500
+}
+
+// Campaigns lists campaigns, newest first, without their blocks.
+func (s *Service) Campaigns(ctx context.Context, f Filter) ([]Campaign, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 50
+	}
+	var listID int64
+	if f.List != "" {
+		l, err := s.Lists.ListBySlug(ctx, f.List)
+		if err != nil {
+			return nil, err
+		}
+		listID = l.ID
+	}
+	list := []Campaign{}
+	err := s.DB.SelectContext(ctx, &list, selectCampaign+`
+		WHERE $1::bigint IN (0, c.list_id) AND $2 IN ('', d.slug) AND $3 IN ('', c.state) AND ($4::bigint = 0 OR c.id < $4)
+		ORDER BY c.id DESC LIMIT $5`, listID, f.Digest, f.State, f.BeforeID, min(limit, 500))
+	if err != nil {
+		return nil, db.Err(err, "list campaigns")
+	}
+	return list, s.nameLists(ctx, list)
+}
+
+// nameLists fills in the short names of the lists, which another room keeps.
+func (s *Service) nameLists(ctx context.Context, list []Campaign) error {
+	all, err := s.Lists.Lists(ctx)
+	if err != nil {
+		return err
+	}
+	slugs := map[int64]string{}
+	for _, l := range all {
+		slugs[l.ID] = l.Slug
+	}
+	for i := range list {
+		list[i].List = slugs[list[i].ListID]
+	}
+	return nil
+}
+
+// Campaign returns one campaign with its blocks and, once launched, where its send stands. Errors: NotFound.
+func (s *Service) Campaign(ctx context.Context, id int64) (Campaign, error) {
+	c, err := load(ctx, s.DB, id)
+	if err != nil {
+		return c, err
+	}
+	if c.Blocks, err = loadBlocks(ctx, s.DB, id); err != nil {
+		return c, err
+	}
+	l, err := s.Lists.List(ctx, c.ListID)
+	if err != nil {
+		return c, err
+	}
+	c.List = l.Slug
+	if c.State == Launched {
+		b, err := s.Delivery.Balance(ctx, id)
+		if err != nil {
+			return c, err
+		}
+		c.Send = &b
+	}
+	return c, nil
+}
+
+func load(ctx context.Context, q db.Q, id int64) (c Campaign, err error) {
+	err = q.GetContext(ctx, &c, selectCampaign+` WHERE c.id = $1`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, errs.New(errs.NotFound, "there is no campaign %d", id)
+	}
+	return c, db.Err(err, "read campaign")
+}
+
+// auditName names a campaign in the audit log.
+func auditName(id int64) string { return fmt.Sprintf("campaign %d", id) }

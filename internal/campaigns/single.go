@@ -1,0 +1,100 @@
+package campaigns
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"mailer/internal/audit"
+	"mailer/internal/db"
+	"mailer/internal/lang"
+	"mailer/internal/links"
+	"mailer/internal/message"
+	"mailer/internal/outbox"
+	"mailer/internal/render"
+	"mailer/internal/subscribers"
+)
+
+// Proof sends a test copy of a campaign to an address: marked as one in subject and body, with a Message-ID of its own and a
+// leave link that does nothing; no report counts it (MSG-39). Errors: NotFound; Invalid for the address, or where the
+// campaign cannot be rendered.
+func (s *Service) Proof(ctx context.Context, id int64, address string, r Reader, who string) error {
+	if err := checkWho(who); err != nil {
+		return err
+	}
+	to, err := s.Lists.Policy.ParseAddress(address)
+	if err != nil {
+		return err
+	}
+	c, err := load(ctx, s.DB, id)
+	if err != nil {
+		return err
+	}
+	p, err := s.prepare(ctx, c)
+	if err != nil {
+		return err
+	}
+	pr, err := s.print(c, p.content, p.list, s.Now(), forProof, true)
+	if err != nil {
+		return err
+	}
+	groups := everyoneGroups
+	if r.Supporter {
+		groups = supporterGroups
+	}
+	data, err := pr.compiled.Append(nil, &message.Reader{To: to.Wire, MessageID: links.NewMessageID(s.MailDomain), Name: r.Name, Groups: groups})
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+		m := outbox.Mail{DedupeKey: "proof:" + rand.Text(), Kind: "proof", EnvelopeFrom: s.singleSender(p.list), Recipient: to.Wire, Data: data}
+		if err := outbox.Enqueue(ctx, tx, m); err != nil {
+			return err
+		}
+		return audit.Log(ctx, tx, who, "campaign.proof", auditName(id), map[string]any{"supporter": r.Supporter})
+	})
+}
+
+// singleSender is the envelope sender of a mail that belongs to no send.
+func (s *Service) singleSender(l subscribers.List) string {
+	return s.Ring.EnvelopeSender(s.Ring.Current(), links.Bounce{}, l.EnvelopeDomain)
+}
+
+// askAgain is how long a reader who has been asked to confirm is left alone (RULES 1.8): a form that anyone can fill in
+// must not become a weapon against a mailbox.
+const askAgain = 24 * time.Hour
+
+// ConfirmMail asks a new reader to confirm a subscription, in the caller's transaction. One address is asked once in 24
+// hours, whatever the lists; a further call in that time does nothing.
+func (s *Service) ConfirmMail(ctx context.Context, tx *sqlx.Tx, l subscribers.List, sub subscribers.Subscriber) error {
+	now := s.Now()
+	key := s.Ring.Current()
+	words := lang.For(l.Language)
+	marks := message.NewMarks(rand.Text())
+	confirm := s.URLs.Confirm(s.Ring.ConfirmToken(key, links.Confirm{Subscriber: sub.ID, List: l.ID, Issued: now}))
+	out, err := s.Templates.Confirm(render.ConfirmContent{List: renderList(l), Address: sub.Address, ConfirmURL: confirm}, marks)
+	if err != nil {
+		return err
+	}
+	zone, err := loadZone(l.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	compiled, err := message.Compile(message.Draft{Key: key, Domain: s.MailDomain, FromName: l.FromName, FromAddress: l.FromAddress, ReplyTo: l.ReplyTo,
+		Subject: words.T("confirm.subject", l.Name), Date: now.In(zone).Truncate(time.Second), AutoSubmitted: true, Marks: marks, HTML: out.HTML, Text: out.Text})
+	if err != nil {
+		return err
+	}
+	data, err := compiled.Append(nil, &message.Reader{To: sub.Wire, MessageID: links.NewMessageID(s.MailDomain), Name: sub.Name})
+	if err != nil {
+		return err
+	}
+	// Days are counted from when the reader's row was made, so that a day does not end just after the first mail.
+	day := int64(now.Sub(sub.CreatedAt) / askAgain)
+	return outbox.Enqueue(ctx, tx, outbox.Mail{DedupeKey: fmt.Sprintf("confirm:%d:%s", sub.ID, strconv.FormatInt(day, 10)), Kind: "confirm",
+		EnvelopeFrom: s.singleSender(l), Recipient: sub.Wire, Data: data})
+}

@@ -1,0 +1,97 @@
+package campaigns
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"mailer/internal/audit"
+	"mailer/internal/db"
+	"mailer/internal/errs"
+	"mailer/internal/render"
+	"mailer/internal/subscribers"
+)
+
+// NewStory is what a person says to make a mail of one story.
+type NewStory struct {
+	List      string // slug
+	ArticleID int64
+	Appeal    string     // slug; empty: none
+	Subject   string     // empty: the headline
+	Preheader string     // empty: the dek
+	SendAt    *time.Time // nil: when a person starts it
+}
+
+// CreateStory makes a campaign of a single story: the whole text, then the appeal. It waits for approval; with a SendAt by
+// which nobody approved it is held. Errors: NotFound for the list, the story or the appeal; Invalid with the field at
+// fault.
+func (s *Service) CreateStory(ctx context.Context, n NewStory, who string) (Campaign, error) {
+	if err := checkWho(who); err != nil {
+		return Campaign{}, err
+	}
+	e := Edit{Subject: &n.Subject, Preheader: &n.Preheader}
+	if err := e.check(); err != nil {
+		return Campaign{}, err
+	}
+	now := s.Now()
+	if n.SendAt != nil && (n.SendAt.Before(now) || n.SendAt.After(now.AddDate(1, 0, 0))) {
+		return Campaign{}, errs.Field("send_at", "%s must lie within the next year", n.SendAt.Format(time.RFC3339))
+	}
+	l, err := s.Lists.ListBySlug(ctx, n.List)
+	if err != nil {
+		return Campaign{}, err
+	}
+	a, err := s.Articles.Article(ctx, n.ArticleID)
+	if err != nil {
+		return Campaign{}, err
+	}
+	story := freeze(a, render.TemplateStory)
+	ct := content{Blocks: []render.Block{{Kind: render.KindStory, Lead: true, Stories: []render.Story{story}}}}
+	if n.Appeal != "" {
+		appeal, err := s.Appeals.Get(ctx, n.Appeal)
+		if err != nil {
+			return Campaign{}, err
+		}
+		ct.Blocks = append(ct.Blocks, render.Block{Kind: render.KindAppeal, Appeal: blockAppeal(appeal)})
+	}
+	ct.Subject, ct.Preheader = headings(Recipe{Subject: "{lead}", Preheader: "{dek}"}, l, now, []render.Story{story})
+	if n.Subject != "" {
+		ct.Subject = n.Subject
+	}
+	if n.Preheader != "" {
+		ct.Preheader = n.Preheader
+	}
+	return s.insertStory(ctx, l, ct, story, n.SendAt, who)
+}
+
+func (s *Service) insertStory(ctx context.Context, l subscribers.List, ct content, story render.Story, sendAt *time.Time, who string) (Campaign, error) {
+	hash, err := hashOf(render.TemplateStory, ct, l)
+	if err != nil {
+		return Campaign{}, err
+	}
+	var expires *time.Time
+	if sendAt != nil {
+		t := sendAt.Add(usualLife)
+		expires = &t
+	}
+	now := s.Now()
+	var id int64
+	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &id, `INSERT INTO campaigns (list_id, edition, name, template, subject, preheader, content_hash, composed_at,
+				send_at, approval_due_at, expires_at, created_by, created_at, updated_at)
+			VALUES ($1, $2, $3, 'story', $4, $5, $6, $7, $8, $8, $9, $10, $7, $7) RETURNING id`,
+			l.ID, manualEdition(), clip(story.Title, 100), ct.Subject, ct.Preheader, hash, now, sendAt, expires, who)
+		if err != nil {
+			return db.Err(err, "make a campaign")
+		}
+		if err := keep(ctx, tx, id, ct.Blocks, map[int64]render.Story{story.ArticleID: story}); err != nil {
+			return err
+		}
+		return audit.Log(ctx, tx, who, "campaign.create", auditName(id), map[string]any{"article": story.ArticleID, "send_at": sendAt})
+	})
+	if err != nil {
+		return Campaign{}, err
+	}
+	return s.Campaign(ctx, id)
+}

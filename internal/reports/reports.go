@@ -1,0 +1,167 @@
+// Package reports tells what became of a campaign: where every reader stands, who was refused and why, and what came back.
+// It reads the tables of all rooms and writes none.
+package reports
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"mailer/internal/appeals"
+	"mailer/internal/db"
+	"mailer/internal/delivery"
+	"mailer/internal/errs"
+	"mailer/internal/subscribers"
+)
+
+// Store answers questions about the past.
+type Store struct {
+	db       *sqlx.DB
+	delivery *delivery.Store
+	appeals  *appeals.Store
+}
+
+// NewStore returns a store on the database; the balance is delivery's own, the clicks are appeals'.
+func NewStore(d *sqlx.DB, sends *delivery.Store, clicks *appeals.Store) *Store {
+	return &Store{db: d, delivery: sends, appeals: clicks}
+}
+
+// maxNames is how many readers a report names in each of its lists; their numbers are always whole.
+const maxNames = 100
+
+// Report is what became of one campaign.
+type Report struct {
+	Campaign Head              `json:"campaign"`
+	Balance  *delivery.Balance `json:"balance,omitempty"` // nil when it was not launched
+	FirstAt  *time.Time        `json:"first_at,omitempty"`
+	LastAt   *time.Time        `json:"last_at,omitempty"` // of the outcomes so far
+
+	Refusals []Refusal        `json:"refusals"` // failed, most frequent first
+	Deferred []Refusal        `json:"deferred"` // waiting for another attempt, by their last refusal
+	Waiting  []Reader         `json:"waiting"`  // the first of them, with the time of the next attempt
+	Doubts   []Reader         `json:"doubts"`   // in doubt and held: may or may not have it
+	Leavers  []Leavers        `json:"leavers"`
+	Clicks   []appeals.Clicks `json:"clicks"` // of the appeal's button, in aggregate
+}
+
+// Head names the campaign.
+type Head struct {
+	ID         int64      `db:"id" json:"id"`
+	Name       string     `db:"name" json:"name"`
+	List       string     `db:"list" json:"list"`
+	Edition    string     `db:"edition" json:"edition"`
+	Subject    string     `db:"subject" json:"subject"`
+	State      string     `db:"state" json:"state"`
+	Reason     string     `db:"reason" json:"reason,omitempty"`
+	Stories    int        `db:"stories" json:"stories"`
+	ApprovedBy string     `db:"approved_by" json:"approved_by,omitempty"`
+	SendAt     *time.Time `db:"send_at" json:"send_at,omitempty"`
+	LaunchedAt *time.Time `db:"launched_at" json:"launched_at,omitempty"`
+}
+
+// Refusal is how often readers at one provider were refused for the same reason, with one of the replies.
+type Refusal struct {
+	Class    string     `db:"class" json:"class"`
+	Provider string     `db:"provider" json:"provider"`
+	Readers  int64      `db:"readers" json:"readers"`
+	Reply    string     `db:"reply" json:"reply"`
+	NextDue  *time.Time `db:"next_due" json:"next_due,omitempty"`
+}
+
+// Reader is one reader by name, masked.
+type Reader struct {
+	Subscriber int64      `json:"subscriber"`
+	Address    string     `json:"address"` // j•••@example.org
+	Provider   string     `json:"provider"`
+	Attempts   int        `json:"attempts"`
+	Class      string     `json:"class,omitempty"`
+	Reply      string     `json:"reply,omitempty"`
+	At         time.Time  `json:"at"`
+	Due        *time.Time `json:"due,omitempty"`
+}
+
+// Leavers is how many left, or were taken off, through this campaign's mail.
+type Leavers struct {
+	Method  string `db:"method" json:"method"` // one-click, form, complaint, bounce …
+	Event   string `db:"event" json:"event"`   // unsubscribed, unsubscribed_all, suppressed, undone
+	Readers int64  `db:"readers" json:"readers"`
+}
+
+// Campaign reports on one campaign as it stands now. Errors: NotFound.
+func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
+	r := Report{Refusals: []Refusal{}, Deferred: []Refusal{}, Leavers: []Leavers{}}
+	err := s.db.GetContext(ctx, &r.Campaign, `SELECT c.id, c.name, l.slug AS list, c.edition, c.subject, c.state, c.reason,
+			(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS stories, c.approved_by, c.send_at, c.launched_at
+		FROM campaigns c JOIN lists l ON l.id = c.list_id WHERE c.id = $1`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errs.New(errs.NotFound, "there is no campaign %d", id)
+	} else if err != nil {
+		return r, db.Err(err, "report on a campaign")
+	}
+	if b, err := s.delivery.Balance(ctx, id); err == nil {
+		r.Balance = &b
+	} else if errs.KindOf(err) != errs.NotFound {
+		return r, err
+	}
+	for _, fill := range []func(context.Context, int64, *Report) error{s.times, s.refusals, s.deferred, s.leavers} {
+		if err := fill(ctx, id, &r); err != nil {
+			return r, db.Err(err, "report on a campaign")
+		}
+	}
+	if r.Doubts, err = s.readers(ctx, id, "unknown"); err != nil {
+		return r, err
+	}
+	if r.Waiting, err = s.readers(ctx, id, "deferred"); err != nil {
+		return r, err
+	}
+	r.Clicks, err = s.appeals.Clicks(ctx, id)
+	return r, err
+}
+
+func (s *Store) times(ctx context.Context, id int64, r *Report) error {
+	return s.db.QueryRowxContext(ctx, `SELECT min(at), max(at) FROM outcomes WHERE campaign_id = $1`, id).Scan(&r.FirstAt, &r.LastAt)
+}
+
+// refusals groups those whose delivery is decided as failed, by the outcome that decides. Where another attempt was
+// accepted the reader has the mail, and is not among them.
+func (s *Store) refusals(ctx context.Context, id int64, r *Report) error {
+	return s.db.SelectContext(ctx, &r.Refusals, `SELECT d.class, c.provider, count(*) AS readers, min(d.reply) AS reply
+		FROM outcomes o
+		CROSS JOIN LATERAL decided(o.campaign_id, o.seq, o.seq) d
+		CROSS JOIN LATERAL (SELECT provider FROM chunks WHERE campaign_id = o.campaign_id AND from_seq <= o.seq ORDER BY from_seq DESC LIMIT 1) c
+		WHERE o.campaign_id = $1 AND o.kind = 'failed' AND d.kind = 'failed' AND d.attempt = o.attempt
+		GROUP BY d.class, c.provider ORDER BY readers DESC, d.class, c.provider`, id)
+}
+
+// deferred groups those who wait by what their last attempt was told.
+func (s *Store) deferred(ctx context.Context, id int64, r *Report) error {
+	return s.db.SelectContext(ctx, &r.Deferred, `SELECT coalesce(o.class, '') AS class, c.provider, count(*) AS readers, coalesce(min(o.reply), '') AS reply,
+			min(t.due) AS next_due
+		FROM retries t JOIN chunks c ON c.id = t.chunk_id
+		LEFT JOIN outcomes o ON o.campaign_id = t.campaign_id AND o.seq = t.seq AND o.attempt = t.attempt - 1
+		WHERE t.campaign_id = $1 AND EXISTS (SELECT FROM sends WHERE campaign_id = $1 AND state IN ('running', 'paused'))
+		GROUP BY 1, 2 ORDER BY readers DESC, 1, 2`, id)
+}
+
+func (s *Store) leavers(ctx context.Context, id int64, r *Report) error {
+	return s.db.SelectContext(ctx, &r.Leavers, `SELECT method, event, count(DISTINCT subscriber_id) AS readers FROM consent_log
+		WHERE campaign_id = $1 AND event IN ('unsubscribed', 'unsubscribed_all', 'suppressed', 'undone')
+		GROUP BY method, event ORDER BY readers DESC, method, event`, id)
+}
+
+// readers names the first readers in a state.
+func (s *Store) readers(ctx context.Context, id int64, state string) ([]Reader, error) {
+	rows, err := s.delivery.Outcomes(ctx, id, delivery.Filter{State: state, Limit: maxNames})
+	if err != nil && errs.KindOf(err) != errs.NotFound {
+		return nil, err
+	}
+	list := make([]Reader, len(rows))
+	for i, o := range rows {
+		list[i] = Reader{Subscriber: o.Subscriber, Address: subscribers.Mask(o.Address), Provider: o.Provider, Attempts: o.Attempts,
+			Class: o.Class, Reply: o.Reply, At: o.At, Due: o.Due}
+	}
+	return list, nil
+}
