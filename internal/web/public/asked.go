@@ -1,0 +1,101 @@
+package public
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// What a POST can ask for.
+const (
+	askNothing  = ""
+	askOneClick = "one-click" // RFC 8058: List-Unsubscribe=One-Click, sent by a mail program
+	askList     = "list"
+	askAll      = "all"
+	askUndo     = "undo"
+	askConfirm  = "confirm"
+)
+
+// errTooLarge says that a body is longer than any of ours can be.
+var errTooLarge = errors.New("the body of the request is too large")
+
+// asked returns what the body of a POST asks for. Only the body counts, never the query of the address. It may be
+// urlencoded or multipart/form-data (RFC 8058 section 3.2), with a charset, in pieces, with blanks, and in parts that are
+// labelled badly; a body that is not understood asks for nothing.
+func asked(r *http.Request) (string, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return askNothing, errTooLarge
+		}
+		return askNothing, nil // the connection broke; who asked will not read the answer
+	}
+	fields := urlencoded
+	if boundary := boundaryOf(r.Header.Get("Content-Type"), body); boundary != "" {
+		fields = func(b []byte, yield func(name, value string)) { parts(b, boundary, yield) }
+	}
+	ask := askNothing
+	fields(body, func(name, value string) {
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		switch {
+		case strings.EqualFold(name, "List-Unsubscribe") && strings.EqualFold(value, "One-Click"):
+			ask = askOneClick
+		case name == "action" && ask == askNothing:
+			switch value {
+			case askList, askAll, askUndo, askConfirm:
+				ask = value
+			}
+		}
+	})
+	return ask, nil
+}
+
+func urlencoded(b []byte, yield func(name, value string)) {
+	for pair := range strings.SplitSeq(string(b), "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, errN := url.QueryUnescape(strings.TrimSpace(name))
+		value, errV := url.QueryUnescape(strings.TrimSpace(value))
+		if errN == nil && errV == nil {
+			yield(name, value)
+		}
+	}
+}
+
+// boundaryOf returns the delimiter of a body in parts: the one that its type names or, where that is missing or spelt so that
+// no parser takes it (----=_Part_1 without quotes), the one that the body begins with. It is empty for a body without parts,
+// whatever its type says: a wish to leave counts also where it is labelled wrongly.
+func boundaryOf(contentType string, b []byte) string {
+	kind, params, _ := mime.ParseMediaType(contentType)
+	if named := params["boundary"]; kind == "multipart/form-data" && named != "" && bytes.Contains(b, []byte("--"+named)) {
+		return named
+	}
+	first, _, _ := strings.Cut(strings.TrimLeft(string(b), "\r\n"), "\n")
+	if boundary, ok := strings.CutPrefix(strings.TrimRight(first, " \t\r"), "--"); ok {
+		return boundary
+	}
+	return ""
+}
+
+func parts(b []byte, boundary string, yield func(name, value string)) {
+	form := multipart.NewReader(bytes.NewReader(b), boundary)
+	for range 100 { // of which one is ours
+		part, err := form.NextPart()
+		if err != nil {
+			return
+		}
+		value, err := io.ReadAll(part) // at most the body
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return
+		}
+		yield(part.FormName(), string(value))
+		if err != nil {
+			return // the last delimiter is missing
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package public
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// guard is around every answer: the path made regular, the headers that keep pages private, a limit of time and size,
+// the access log, and a page instead of a broken connection when something panics.
+func (s *site) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		out := &recorder{ResponseWriter: w}
+		ctx, cancel := context.WithTimeout(r.Context(), workLimit)
+		defer cancel()
+		r = regular(r.WithContext(ctx))
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		header(w.Header())
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				s.Log.Error("panic in a page", "path", redacted(r.URL.Path), "panic", p, "stack", string(debug.Stack()))
+				if out.status == 0 {
+					s.failed(out, r)
+				}
+			}
+			s.access(r, out, time.Since(start))
+		}()
+		next.ServeHTTP(out, r)
+	})
+}
+
+// header sets what every answer says. RFC 8058 asks of the leave page that it works for programs as for people; that it
+// is neither kept nor passed on is our promise to the reader whose token the address holds.
+func header(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex, nofollow, noarchive")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+}
+
+// regular returns r with a path that ServeMux takes as it is. For any other it would answer with a redirect, and mail
+// programs do not follow one with their POST (RFC 8058 section 3.1).
+func regular(r *http.Request) *http.Request {
+	clean := path.Clean("/" + r.URL.Path)
+	if clean == r.URL.Path && r.URL.RawPath == "" {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = clean, ""
+	r2 := *r
+	r2.URL = &u
+	return &r2
+}
+
+// recorder remembers what was answered, for the access log.
+type recorder struct {
+	http.ResponseWriter
+	status, bytes int
+}
+
+func (o *recorder) WriteHeader(status int) {
+	if o.status == 0 {
+		o.status = status
+	}
+	o.ResponseWriter.WriteHeader(status)
+}
+
+func (o *recorder) Write(b []byte) (int, error) {
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	n, err := o.ResponseWriter.Write(b)
+	o.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (o *recorder) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
+// access writes one line for each request, without the token and without anything about who asked.
+func (s *site) access(r *http.Request, out *recorder, took time.Duration) {
+	level := slog.LevelInfo
+	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		level = slog.LevelDebug
+	}
+	s.Log.Log(r.Context(), level, "request", "method", r.Method, "path", redacted(r.URL.Path), "proto", r.Proto,
+		"status", out.status, "bytes", out.bytes, "ms", took.Milliseconds())
+}
+
+// redacted returns what of a path may stand in a log: its first part where we know it. The rest may be a token.
+func redacted(p string) string {
+	first, _, more := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	switch first {
+	case "u", "c", "v", "give":
+		return "/" + first + "/…"
+	case "healthz", "readyz":
+		if !more {
+			return "/" + first
+		}
+	case "":
+		return "/"
+	}
+	return "/…"
+}
+
+// network returns what the consent log keeps of an address: its /24 or /48. It is empty for addresses of our own net,
+// which tell nothing.
+func network(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return ""
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return ""
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
+		return ""
+	}
+	bits := 48
+	if ip.Is4() {
+		bits = 24
+	}
+	prefix, err := ip.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}

@@ -1,0 +1,148 @@
+package public
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"mailer/internal/errs"
+	"mailer/internal/lang"
+)
+
+var (
+	//go:embed pages/page.html
+	pageHTML string
+	//go:embed pages/style.css
+	styleCSS string
+
+	layout = template.Must(template.New("page").Parse(pageHTML))
+	style  = strings.TrimSpace(styleCSS)
+)
+
+// page is what every page of ours has; what is empty is left out.
+type page struct {
+	Words   *lang.Words
+	Brand   string // name of the newsletter
+	Accent  string // its colour
+	Heading template.HTML
+	Text    template.HTML
+	Main    *button
+	Note    template.HTML
+	More    []*button
+	HomeURL string
+}
+
+// button is a form of one button. Its value is what asked reads.
+type button struct {
+	Text  template.HTML // above it
+	Label string
+	Value string
+}
+
+// Title returns the heading and the newsletter.
+func (p page) Title() template.HTML {
+	if p.Brand == "" {
+		return p.Heading
+	}
+	return p.Heading + " · " + template.HTML(template.HTMLEscapeString(p.Brand))
+}
+
+// HomeName returns the host of the publication's home page.
+func (p page) HomeName() string {
+	u, err := url.Parse(p.HomeURL)
+	if err != nil {
+		return p.HomeURL
+	}
+	return strings.TrimPrefix(u.Host, "www.")
+}
+
+// say returns a text with args, which are HTML already, in the places that it marks.
+func say(w *lang.Words, key string, args ...template.HTML) template.HTML {
+	text := template.HTMLEscapeString(w.T(key))
+	if len(args) == 0 {
+		return template.HTML(text)
+	}
+	values := make([]any, len(args))
+	for i, a := range args {
+		values[i] = a
+	}
+	return template.HTML(fmt.Sprintf(text, values...))
+}
+
+var colour = regexp.MustCompile(`^#[0-9a-f]{6}$`)
+
+// show writes a page. Its styles stand in it, allowed by their hashes, so that it is one request and nothing from
+// elsewhere ever gets in.
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) {
+	accent, styles := "", hash(style)
+	if colour.MatchString(p.Accent) {
+		accent = ":root{--accent:" + p.Accent + "}"
+		styles += " " + hash(accent)
+	}
+	var b bytes.Buffer
+	err := layout.Execute(&b, struct {
+		page
+		Style, Colour template.CSS
+	}{p, template.CSS(style), template.CSS(accent)})
+	if err != nil {
+		s.Log.Error("write a page", "path", redacted(r.URL.Path), "err", err)
+		plain(w, http.StatusInternalServerError, "Something went wrong on our side.")
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", p.Words.Tag())
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+styles+
+		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // who asked may have gone
+}
+
+// hash names a style in a Content-Security-Policy.
+func hash(css string) string {
+	sum := sha256.Sum256([]byte(css))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// invalid answers for every link that leads nowhere, always with the same page.
+func (s *site) invalid(w http.ResponseWriter, r *http.Request, status int) {
+	words := lang.For(spoken(r))
+	s.show(w, r, status, page{Words: words, Heading: say(words, "page.invalid.heading"), Text: say(words, "page.invalid.text")})
+}
+
+// fail answers for what went wrong on our side, and asks to come back where that helps.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errs.KindOf(err) != errs.Unavailable {
+		s.Log.Error("a page failed", "path", redacted(r.URL.Path), "err", err)
+		s.failed(w, r)
+		return
+	}
+	s.Log.Warn("a page has to wait", "path", redacted(r.URL.Path), "err", err)
+	words := lang.For(spoken(r))
+	w.Header().Set("Retry-After", "60")
+	s.show(w, r, http.StatusServiceUnavailable, page{Words: words, Heading: say(words, "page.unavailable.heading"), Text: say(words, "page.unavailable.text")})
+}
+
+func (s *site) failed(w http.ResponseWriter, r *http.Request) {
+	words := lang.For(spoken(r))
+	s.show(w, r, http.StatusInternalServerError, page{Words: words, Heading: say(words, "page.error.heading"), Text: say(words, "page.error.text")})
+}
+
+// spoken returns the first language of a request that we have words for; where a page belongs to a newsletter, that one's
+// language counts instead.
+func spoken(r *http.Request) string {
+	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag, _, _ = strings.Cut(strings.TrimSpace(tag), ";")
+		if words := lang.For(tag); tag != "" && strings.HasPrefix(strings.ToLower(tag), words.Tag()) {
+			return words.Tag()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,67 @@
+// Package public answers readers over HTTP: leaving, confirming, viewing a campaign in the browser and following the
+// button of an appeal. It needs no cookies, no scripts and no sessions; what a link may do is in its token.
+package public
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"mailer/internal/appeals"
+	"mailer/internal/delivery"
+	"mailer/internal/links"
+	"mailer/internal/subscribers"
+)
+
+const (
+	maxBody   = 64 << 10 // bytes of a request's body
+	workLimit = 10 * time.Second
+)
+
+// Deps is what the pages stand on.
+type Deps struct {
+	Subscribers *subscribers.Store
+	Appeals     *appeals.Store
+	Delivery    *delivery.Store
+	Ring        *links.Ring
+	BaseURL     string // of this service, without a trailing slash
+	Log         *slog.Logger
+	// Ready says whether the service can do its work now: database there, schema as this program needs it.
+	Ready func(ctx context.Context) error
+}
+
+// site is the handlers with what they stand on.
+type site struct{ Deps }
+
+// New returns the handler of the public pages: /u/, /c/, /v/ and /give/ with a token, /healthz and /readyz.
+func New(d Deps) http.Handler {
+	s := &site{d}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/u/{token}", s.leave)
+	mux.HandleFunc("/c/{token}", s.confirm)
+	mux.HandleFunc("/v/{token}", s.view)
+	mux.HandleFunc("/give/{token}", s.give)
+	mux.HandleFunc("/healthz", s.health)
+	mux.HandleFunc("/readyz", s.ready)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.invalid(w, r, http.StatusNotFound) })
+	return s.guard(mux)
+}
+
+// allow answers OPTIONS, and requests with a method that the page does not know; it reports whether the page has to
+// answer.
+func allow(w http.ResponseWriter, r *http.Request, methods string, known bool) bool {
+	switch {
+	case known:
+		return true
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", methods)
+		w.WriteHeader(http.StatusOK)
+	default:
+		w.Header().Set("Allow", methods)
+		plain(w, http.StatusMethodNotAllowed, "This address knows "+methods+" only.")
+	}
+	return false
+}
+
+func reading(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
