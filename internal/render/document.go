@@ -141,13 +141,15 @@ func tidy(runs []run) []run {
 			runs[i].href = before.href
 		}
 	}
+	runs = slices.DeleteFunc(runs, func(r run) bool { return r.text == "" })
 	var out []run
-	for _, r := range runs {
-		if last := len(out) - 1; last >= 0 && out[last].style == r.style && out[last].href == r.href {
-			out[last].text += r.text
-		} else if r.text != "" {
-			out = append(out, r)
+	for i := 0; i < len(runs); {
+		j := i + 1
+		for j < len(runs) && runs[j].style == runs[i].style && runs[j].href == runs[i].href {
+			j++
 		}
+		out = append(out, run{text: plainRuns(runs[i:j]), style: runs[i].style, href: runs[i].href})
+		i = j
 	}
 	for len(out) > 0 {
 		if out[0].text = strings.TrimLeftFunc(out[0].text, isBlank); out[0].text != "" {

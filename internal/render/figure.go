@@ -3,7 +3,6 @@ package render
 import (
 	"net/url"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -42,25 +41,32 @@ func (r *reading) picture(n *html.Node) {
 	}
 }
 
-// figure reads images with the caption that belongs to them.
+// figure reads images with the caption that belongs to them. It reads nothing twice: figures in figures would make that
+// twice as much at each level.
 func (r *reading) figure(n *html.Node) {
 	r.flush()
 	defer r.flush()
 	caption := find(n, atom.Figcaption)
+	if caption == nil || r.place != atTop {
+		r.children(n)
+		return
+	}
 	in := &reading{base: r.base, place: r.place, depth: r.depth, style: r.style, href: r.href}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if c != caption {
 			in.node(c)
 		}
 	}
-	images := slices.ContainsFunc(in.blocks, func(b block) bool { return b.kind == figure }) || len(in.hoisted) > 0
-	if caption == nil || !images || r.place != atTop {
-		r.children(n)
+	in.flush()
+	blocks := append(in.blocks, in.hoisted...)
+	if !document(blocks).has(figure) {
+		r.blocks = append(r.blocks, blocks...)
+		if caption.Parent == n { // else it has been read already
+			r.node(caption)
+		}
 		return
 	}
-	in.flush()
 	text := r.within(caption, inCaption)
-	blocks := append(in.blocks, in.hoisted...)
 	for i := len(blocks) - 1; i >= 0; i-- {
 		if blocks[i].kind == figure && len(blocks[i].text) == 0 {
 			blocks[i].text = text.take()

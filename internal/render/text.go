@@ -55,15 +55,15 @@ func pieces(word string, columns int) []string {
 		return []string{word}
 	}
 	var out []string
-	piece := ""
-	for _, r := range word {
-		if piece != "" && isWide(r) && columnsOf(piece)+2 > columns/3 {
-			out = append(out, piece)
-			piece = ""
+	start, used := 0, 0
+	for i, r := range word {
+		if i > start && isWide(r) && used+2 > columns/3 {
+			out = append(out, word[start:i])
+			start, used = i, 0
 		}
-		piece += string(r)
+		used += columnsOf(string(r))
 	}
-	return append(out, piece)
+	return append(out, word[start:])
 }
 
 // columnsOf returns how wide s is on a terminal.
@@ -99,20 +99,38 @@ func underline(title string, with string) string {
 // write them, and links as numbers whose addresses follow at the end.
 func PlainText(s string) string { return foreignDocument(s, nil).plain() }
 
-// plain writes the document as text.
-func (d document) plain() string {
-	var refs []string
-	out := d.plainBlocks("", &refs)
-	if len(refs) > 0 && out != "" {
-		out += "\n"
-	}
-	for i, ref := range refs {
-		out += "\n[" + strconv.Itoa(i+1) + "] " + ref
-	}
-	return out
+// references are the addresses that follow a text, in the order of their numbers.
+type references struct {
+	list   []string
+	number map[string]int
 }
 
-func (d document) plainBlocks(prefix string, refs *[]string) string {
+// of returns the number of an address.
+func (f *references) of(href string) int {
+	n, ok := f.number[href]
+	if !ok {
+		f.list = append(f.list, href)
+		n = len(f.list)
+		f.number[href] = n
+	}
+	return n
+}
+
+// plain writes the document as text.
+func (d document) plain() string {
+	refs := references{number: map[string]int{}}
+	var out strings.Builder
+	out.WriteString(d.plainBlocks("", &refs))
+	if len(refs.list) > 0 && out.Len() > 0 {
+		out.WriteByte('\n')
+	}
+	for i, ref := range refs.list {
+		out.WriteString("\n[" + strconv.Itoa(i+1) + "] " + ref)
+	}
+	return out.String()
+}
+
+func (d document) plainBlocks(prefix string, refs *references) string {
 	var parts []string
 	columns := textWidth - columnsOf(prefix)
 	for _, b := range d {
@@ -140,7 +158,7 @@ func (d document) plainBlocks(prefix string, refs *[]string) string {
 	return strings.Join(parts, "\n"+strings.TrimRight(prefix, " ")+"\n")
 }
 
-func (b block) plainList(prefix string, refs *[]string) string {
+func (b block) plainList(prefix string, refs *references) string {
 	var lines []string
 	for i, it := range b.items {
 		bullet := "- "
@@ -158,21 +176,14 @@ func (b block) plainList(prefix string, refs *[]string) string {
 }
 
 // referenced returns the text with a number after each link whose text is not its address.
-func referenced(runs []run, refs *[]string) string {
+func referenced(runs []run, refs *references) string {
 	var b strings.Builder
 	for i, r := range runs {
 		b.WriteString(r.text)
 		if r.href == "" || i+1 < len(runs) && runs[i+1].href == r.href || r.text == r.href {
 			continue
 		}
-		n := 0
-		for n < len(*refs) && (*refs)[n] != r.href {
-			n++
-		}
-		if n == len(*refs) {
-			*refs = append(*refs, r.href)
-		}
-		b.WriteString("\u00a0[" + strconv.Itoa(n+1) + "]")
+		b.WriteString("\u00a0[" + strconv.Itoa(refs.of(r.href)) + "]")
 	}
 	return b.String()
 }

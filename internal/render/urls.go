@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -112,16 +113,30 @@ func namesOtherHost(text, href string) bool {
 			return true
 		}
 	}
-	text = strings.TrimSpace(text)
-	if !domainText.MatchString(text) {
+	for word := range strings.FieldsSeq(text) {
+		if word = bare(word); len(word) > 4 && strings.EqualFold(word[:4], "www.") && domainText.MatchString(word) && !same(domainOf(word)) {
+			return true
+		}
+	}
+	if text = bare(text); !domainText.MatchString(text) {
 		return false
 	}
-	shown := text[:len(text)-len(strings.TrimLeft(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"))]
+	shown := domainOf(text)
 	suffix, icann := publicsuffix.PublicSuffix(strings.ToLower(shown))
 	if !icann && !strings.Contains(suffix, ".") {
 		return false // "Node.js" is no domain
 	}
 	return !same(shown)
+}
+
+// bare takes off what text has around an address: quotation marks, arrows, a full stop.
+func bare(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '/' })
+}
+
+// domainOf returns the domain that text of the form of domainText begins with.
+func domainOf(s string) string {
+	return s[:len(s)-len(strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"))]
 }
 
 // hostOf returns the host of an address as a reader knows it, without "www.".

@@ -104,6 +104,7 @@ func TestADR(t *testing.T) {
 			refused("user@[192.0.2.1]"), refused("user@[IPv6:::1]"), refused("user@127.0.0.1"), refused("user@localhost"), refused("user@host"),
 			refused("user@example.org."), refused("user@-bad.com"), refused("user@bad-.com"), refused("user@exa_mple.org"), refused("user@.org"),
 			refused("user@ex..org"), refused("user@example.c"), refused("user@example.123"), refused("user@0x7f.1"),
+			refused("user@example.0x1"), refused("user@example.com1"), refused("user@example.c-m"), same("user@1.2.3.com"), same("user@a.xn--p1ai"),
 		},
 		"reserved domains": {
 			{in: "user@example.test", canonical: "user@example.test", wire: "user@example.test", reserved: true},

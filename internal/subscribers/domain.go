@@ -107,6 +107,8 @@ func checkLabels(d string) error {
 		return refuse("a full domain name is needed after the @, like example.org")
 	case !strings.ContainsFunc(last, unicode.IsLetter):
 		return refuse("a domain name is needed after the @, not the number of a machine")
+	case !strings.HasPrefix(last, "xn--") && strings.ContainsAny(last, "0123456789-"):
+		return refuse("the domain ends in .%s, which does not exist", last) // RFC 3696 section 2; .0x1 is a number to some
 	case len(last) < 2:
 		return refuse("the domain ends in .%s, which does not exist", last)
 	}

@@ -1,0 +1,386 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"mailer/internal/audit"
+	"mailer/internal/campaigns"
+	"mailer/internal/delivery"
+	"mailer/internal/errs"
+)
+
+type campaignsCmd struct {
+	List     campaignListCmd     `cmd:"" default:"withargs" help:"Show campaigns, the newest first."`
+	Show     campaignShowCmd     `cmd:"" help:"Show one campaign: content, problems, and where its send stands."`
+	Create   campaignCreateCmd   `cmd:"" help:"Make a mail of a single story."`
+	Edit     campaignEditCmd     `cmd:"" help:"Change subject, preheader or blocks of a campaign."`
+	Preview  campaignPreviewCmd  `cmd:"" help:"Write the mail to files, as HTML, text and .eml."`
+	Proof    campaignProofCmd    `cmd:"" help:"Send a test copy to one address."`
+	Review   campaignReviewCmd   `cmd:"" help:"Hand a draft over for approval."`
+	Approve  campaignApproveCmd  `cmd:"" help:"Let a campaign go out at its time, as it is now."`
+	Schedule campaignScheduleCmd `cmd:"" help:"Set the time of the send."`
+	Hold     campaignHoldCmd     `cmd:"" help:"Stop a campaign that has not started, until somebody decides."`
+	Start    campaignStartCmd    `cmd:"" help:"Send a campaign now."`
+	Pause    campaignPauseCmd    `cmd:"" help:"Stop a send; it takes effect within a message."`
+	Resume   campaignResumeCmd   `cmd:"" help:"Go on with a paused send."`
+	Cancel   campaignCancelCmd   `cmd:"" help:"End a campaign or its send for good."`
+	Report   campaignReportCmd   `cmd:"" help:"What came of a send: refusals, doubts, clicks on the appeal, leavers."`
+	Outcomes campaignOutcomesCmd `cmd:"" help:"Show the readers who were not simply accepted, and why."`
+}
+
+func (campaignsCmd) Help() string {
+	return `A campaign is one dated send to one list: an edition of a digest, or a mail of a single story. It is a draft, in review,
+approved, then launched; or skipped, held, cancelled, expired.
+
+Examples:
+  mailer digests run morning                 compose an edition
+  mailer campaigns preview 12 --output out   look at it
+  mailer campaigns proof 12 editor@example.org
+  mailer campaigns approve 12 && mailer campaigns schedule 12 "2026-11-22 07:00"
+  mailer campaigns start 12                  or send it now
+  mailer campaigns report 12`
+}
+
+type campaignListCmd struct {
+	List   string `short:"l" help:"Only to this list."`
+	Digest string `help:"Only of this digest."`
+	State  string `enum:",draft,in_review,approved,launched,skipped,held,cancelled,expired" default:"" help:"Only in this state."`
+	Limit  int    `default:"50" help:"How many."`
+	Before int64  `placeholder:"ID" help:"Only those older than this one, for the next page."`
+}
+
+func (c *campaignListCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		all, err := a.campaigns.Campaigns(ctx, campaigns.Filter{List: c.List, Digest: c.Digest, State: c.State, Limit: c.Limit, BeforeID: c.Before})
+		if err != nil {
+			return err
+		}
+		return list(p, all, "There are no such campaigns.", []string{"ID", "LIST", "DIGEST", "EDITION", "STATE", "SEND AT", "SUBJECT"},
+			func(cm campaigns.Campaign) []any {
+				return []any{cm.ID, cm.List, cm.Digest, cm.Edition, stateOf(cm), cm.SendAt, shorten(cm.Subject, 60)}
+			})
+	})
+}
+
+// stateOf is the state of the campaign, or of its send once it has one.
+func stateOf(c campaigns.Campaign) string {
+	if c.Send != nil {
+		return map[string]string{"running": "sending", "done": "sent"}[c.Send.State] + sendWord(c.Send.State)
+	}
+	return c.State
+}
+
+// sendWord is a state of a send that reads well as it is.
+func sendWord(state string) string {
+	switch state {
+	case "running", "done":
+		return ""
+	}
+	return state
+}
+
+type campaignShowCmd struct {
+	ID int64 `arg:"" help:"Which campaign."`
+}
+
+func (c *campaignShowCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		out := struct {
+			campaigns.Campaign
+			Problems []campaigns.Problem `json:"problems,omitempty"`
+		}{Campaign: cm}
+		if cm.LaunchedAt == nil {
+			if out.Problems, err = a.campaigns.Preflight(ctx, c.ID); err != nil {
+				return err
+			}
+		}
+		return p.show(out, func(w io.Writer) {
+			writeCampaign(w, cm)
+			for _, pr := range out.Problems {
+				fmt.Fprintf(w, "%s: %s\n", pr.Level, cell(pr.Message))
+			}
+		})
+	})
+}
+
+// showCampaign prints a campaign and, for people, what may come next.
+func showCampaign(p *program, c campaigns.Campaign, next string) error {
+	return p.show(c, func(w io.Writer) {
+		writeCampaign(w, c)
+		if next != "" {
+			fmt.Fprintf(w, "\n%s\n", next)
+		}
+	})
+}
+
+// nextSteps says what a person may do with a new campaign.
+func nextSteps(c campaigns.Campaign) string {
+	return fmt.Sprintf("Look at it: mailer campaigns preview %d\nSend it: mailer campaigns start %d", c.ID, c.ID)
+}
+
+func writeCampaign(w io.Writer, c campaigns.Campaign) {
+	state := stateOf(c)
+	if c.Reason != "" {
+		state += ": " + c.Reason
+	}
+	pairs(w, "campaign", c.ID, "name", c.Name, "list", c.List, "digest", c.Digest, "edition", c.Edition, "state", state,
+		"subject", c.Subject, "preheader", c.Preheader, "stories", c.StoryCount, "send at", c.SendAt, "approved by", c.ApprovedBy,
+		"launched", c.LaunchedAt)
+	for _, b := range c.Blocks {
+		for _, s := range b.Stories {
+			pairs(w, b.Kind, shorten(s.Title, 80))
+		}
+		if b.Appeal != nil {
+			pairs(w, b.Kind, shorten(b.Appeal.Heading, 80))
+		}
+	}
+	if c.Send != nil {
+		writeBalance(w, *c.Send)
+	}
+}
+
+// writeBalance says where a send stands. Audience is the sum of all the others, always.
+func writeBalance(w io.Writer, b delivery.Balance) {
+	state := b.State
+	if b.Reason != "" {
+		state += ": " + b.Reason
+	}
+	audience := fmt.Sprint(b.Audience)
+	if !b.AudienceComplete {
+		audience += " so far"
+	}
+	pairs(w, "send", state, "audience", audience)
+	for _, part := range []struct {
+		name string
+		n    int64
+	}{
+		{"queued", b.Queued}, {"claimed", b.Claimed}, {"accepted", b.Accepted}, {"deferred", b.Deferred}, {"failed", b.Failed},
+		{"suppressed", b.Suppressed}, {"cancelled", b.Cancelled}, {"expired", b.Expired}, {"in doubt", b.Unknown},
+	} {
+		if part.n > 0 {
+			pairs(w, part.name, part.n)
+		}
+	}
+	pairs(w, "next try", b.NextDue)
+}
+
+type campaignCreateCmd struct {
+	Story     int64  `required:"" placeholder:"ID" help:"Which story; see: mailer articles."`
+	List      string `required:"" short:"l" help:"To which list."`
+	Appeal    string `help:"Appeal after the story."`
+	Subject   string `help:"Subject; default: the headline."`
+	Preheader string `help:"Preheader; default: the dek."`
+	At        string `placeholder:"TIME" help:"When to send it, such as \"2026-11-22 07:00\" in the list's time zone; default: when somebody starts it."`
+}
+
+func (c *campaignCreateCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		n := campaigns.NewStory{List: c.List, ArticleID: c.Story, Appeal: c.Appeal, Subject: c.Subject, Preheader: c.Preheader}
+		if c.At != "" {
+			l, err := a.subscribers.ListBySlug(ctx, c.List)
+			if err != nil {
+				return err
+			}
+			at, err := parseWhen(c.At, l.TimeZone, time.Now())
+			if err != nil {
+				return err
+			}
+			n.SendAt = &at
+		}
+		cm, err := a.campaigns.CreateStory(ctx, n, p.who())
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, nextSteps(cm))
+	})
+}
+
+// parseWhen reads a moment: with an offset as in RFC 3339, else as wall-clock time in the zone, or +2h from now.
+func parseWhen(s, zone string, now time.Time) (time.Time, error) {
+	if rest, ok := strings.CutPrefix(s, "+"); ok {
+		if d, err := time.ParseDuration(rest); err == nil && d >= 0 {
+			return now.Add(d), nil
+		}
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return time.Time{}, errs.Wrap(err, errs.Invalid, "the time zone %q of the list is not known here", zone)
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04"} {
+		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errs.Field("time", "%q is not understood; write \"2026-11-22 07:00\" (in %s), 2026-11-22T07:00:00+01:00, or +2h", s, zone)
+}
+
+type campaignReviewCmd struct {
+	ID int64 `arg:"" help:"Which campaign."`
+}
+
+func (c *campaignReviewCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Review(ctx, c.ID, p.who())
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignApproveCmd struct {
+	ID    int64 `arg:"" help:"Which campaign."`
+	Force bool  `help:"Pass over warnings."`
+}
+
+func (c *campaignApproveCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Approve(ctx, c.ID, p.who(), c.Force)
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignScheduleCmd struct {
+	ID int64  `arg:"" help:"Which campaign."`
+	At string `arg:"" help:"When, such as \"2026-11-22 07:00\" in the list's time zone, or +2h."`
+}
+
+func (c *campaignScheduleCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		l, err := a.subscribers.List(ctx, cm.ListID)
+		if err != nil {
+			return err
+		}
+		at, err := parseWhen(c.At, l.TimeZone, time.Now())
+		if err != nil {
+			return err
+		}
+		if cm, err = a.campaigns.Schedule(ctx, c.ID, at, p.who()); err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignHoldCmd struct {
+	ID     int64  `arg:"" help:"Which campaign."`
+	Reason string `help:"Why, for those who wonder."`
+}
+
+func (c *campaignHoldCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Hold(ctx, c.ID, c.Reason, p.who())
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignStartCmd struct {
+	ID    int64 `arg:"" help:"Which campaign."`
+	Force bool  `help:"Pass over warnings."`
+	Yes   bool  `short:"y" help:"Do not ask."`
+}
+
+func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		l, err := a.subscribers.List(ctx, cm.ListID)
+		if err != nil {
+			return err
+		}
+		n, err := a.subscribers.Counts(ctx, l.ID)
+		if err != nil {
+			return err
+		}
+		if err := p.confirm(c.Yes, "Send “%s” to the %d readers of %s now?", shorten(cm.Subject, 80), n.Mailable, l.Slug); err != nil {
+			return err
+		}
+		if cm, err = a.campaigns.Start(ctx, c.ID, p.who(), c.Force); err != nil {
+			return err
+		}
+		return showCampaign(p, cm, fmt.Sprintf("It goes out while a sender runs (mailer serve). Watch it: mailer campaigns show %d", cm.ID))
+	})
+}
+
+type campaignPauseCmd struct {
+	ID     int64  `arg:"" help:"Which campaign."`
+	Reason string `help:"Why, for those who wonder."`
+}
+
+func (c *campaignPauseCmd) Run(ctx context.Context, p *program) error {
+	reason := c.Reason
+	if reason == "" {
+		reason = "paused by " + p.who()
+	}
+	return changeSend(ctx, p, c.ID, "campaign.pause", map[string]any{"reason": reason}, func(a *app) error { return a.delivery.Pause(ctx, c.ID, reason) })
+}
+
+type campaignResumeCmd struct {
+	ID int64 `arg:"" help:"Which campaign."`
+}
+
+func (c *campaignResumeCmd) Run(ctx context.Context, p *program) error {
+	return changeSend(ctx, p, c.ID, "campaign.resume", nil, func(a *app) error { return a.delivery.Resume(ctx, c.ID) })
+}
+
+// changeSend does something to a running send, notes it and shows what came of it.
+func changeSend(ctx context.Context, p *program, id int64, action string, detail map[string]any, do func(a *app) error) error {
+	return p.with(ctx, func(a *app) error {
+		if err := do(a); err != nil {
+			return err
+		}
+		if err := audit.Log(ctx, a.db, p.who(), action, fmt.Sprintf("campaign %d", id), detail); err != nil {
+			return err
+		}
+		cm, err := a.campaigns.Campaign(ctx, id)
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignCancelCmd struct {
+	ID     int64  `arg:"" help:"Which campaign."`
+	Reason string `help:"Why, for those who wonder."`
+	Yes    bool   `short:"y" help:"Do not ask."`
+}
+
+func (c *campaignCancelCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if err := p.confirm(c.Yes, "Cancel “%s” for good? What has gone out stays out.", shorten(cm.Subject, 80)); err != nil {
+			return err
+		}
+		if cm, err = a.campaigns.Cancel(ctx, c.ID, c.Reason, p.who()); err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}

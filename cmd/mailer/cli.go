@@ -1,0 +1,41 @@
+package main
+
+import "github.com/alecthomas/kong"
+
+const description = `A newsletter and campaign service for newsrooms: digests from feeds, readers and their consent, mail by SMTP.
+
+To see it at work with sample content: mailer demo
+
+Then, with nothing configured, every command works on a private database in .mailer, and nothing leaves this machine.
+
+In production it needs four settings; see: mailer config --help`
+
+var groups = []kong.Group{
+	{Key: "run", Title: "Run it:"},
+	{Key: "readers", Title: "Readers:"},
+	{Key: "content", Title: "Content:"},
+	{Key: "mail", Title: "Mail:"},
+	{Key: "global", Title: "Flags of every command:"},
+}
+
+// cli is the command line: nouns, and below them verbs. Each noun has a file of its own.
+type cli struct {
+	globals
+
+	Serve   serveCmd   `cmd:"" group:"run" help:"Run the service: web pages, scheduler and senders."`
+	Demo    demoCmd    `cmd:"" group:"run" help:"See the whole of it at work, with a sample newsroom; nothing to configure."`
+	Migrate migrateCmd `cmd:"" group:"run" help:"Bring the database schema up to date."`
+	Config  configCmd  `cmd:"" group:"run" help:"Show the configuration in effect and where each value came from."`
+	Audit   auditCmd   `cmd:"" group:"run" help:"Show who did what."`
+
+	Lists        listsCmd        `cmd:"" group:"readers" help:"Newsletters that one subscribes to: sender, legal identity, looks."`
+	Subscribers  subscribersCmd  `cmd:"" group:"readers" help:"People and their consent: add, import, export, show."`
+	Suppressions suppressionsCmd `cmd:"" group:"readers" help:"Addresses that are never mailed."`
+
+	Feeds    feedsCmd    `cmd:"" group:"content" help:"Sources of stories that are polled: RSS, Atom, JSON Feed."`
+	Articles articlesCmd `cmd:"" group:"content" help:"Stories: list, show, import from a file."`
+	Appeals  appealsCmd  `cmd:"" group:"content" help:"Asks for support that stand in mails."`
+
+	Digests   digestsCmd   `cmd:"" group:"mail" help:"Recurring recipes that make campaigns on a schedule."`
+	Campaigns campaignsCmd `cmd:"" group:"mail" help:"Dated sends: preview, proof, approve, start, pause, report."`
+}

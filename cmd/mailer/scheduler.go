@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"mailer/internal/db"
+	"mailer/internal/errs"
+	"mailer/internal/outbox"
+)
+
+// chore is something the scheduler does again and again. Every chore may run in several processes at once: what one of
+// them does, the others find done.
+type chore struct {
+	name  string
+	every string // for cron
+	run   func(ctx context.Context, s *service) error
+	// brief chores end quickly and are finished in a stop; others are given up.
+	brief bool
+}
+
+// Leaves are looked at by running sends only, and outbox rows by people only.
+const (
+	keepLeaves = 30 * 24 * time.Hour
+	keepOutbox = 30 * 24 * time.Hour
+)
+
+var chores = []chore{
+	{name: "campaigns", every: "@every 5s", brief: true, run: func(ctx context.Context, s *service) error {
+		r, err := s.campaigns.Tick(ctx)
+		if r.Any() {
+			s.log.Info("campaigns", "planned", r.Planned, "composed", r.Composed, "approved", r.Approved, "launched", r.Launched,
+				"held", r.Held, "skipped", r.Skipped, "expired", r.Expired)
+		}
+		return err
+	}},
+	{name: "feeds", every: "@every 30s", run: func(ctx context.Context, s *service) error {
+		results, err := s.articles.PollDue(ctx, 4)
+		for _, r := range results {
+			if r.Error != "" {
+				s.log.Warn("feed", "feed", r.Slug, "trouble", r.Error)
+			} else if r.New+r.Changed > 0 {
+				s.log.Info("feed", "feed", r.Slug, "new", r.New, "changed", r.Changed)
+			}
+		}
+		return err
+	}},
+	{name: "tidy", every: "@every 1h", brief: true, run: func(ctx context.Context, s *service) error {
+		before := time.Now().Add(-keepLeaves)
+		// A send that is still open looks at every leave since its launch.
+		if open, err := s.delivery.OldestOpen(ctx); err != nil {
+			return err
+		} else if !open.IsZero() && open.Before(before) {
+			before = open
+		}
+		if _, err := s.subscribers.PruneLeaves(ctx, before); err != nil {
+			return err
+		}
+		_, err := outbox.Prune(ctx, s.db, keepOutbox)
+		return db.Err(err, "tidy the outbox")
+	}},
+}
+
+// startScheduler runs each chore at once and then again and again, never twice at the same time in this process.
+func (s *service) startScheduler() error {
+	log := cronLog{s.log}
+	c := cron.New(cron.WithLogger(log), cron.WithChain(cron.Recover(log), cron.SkipIfStillRunning(cron.DiscardLogger)))
+	for _, ch := range chores {
+		if _, err := c.AddFunc(ch.every, func() { s.do(ch) }); err != nil {
+			return errs.Wrap(err, errs.Internal, "plan the chore %s", ch.name)
+		}
+	}
+	c.Start()
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
+		for _, e := range c.Entries() {
+			e.WrappedJob.Run()
+		}
+	}()
+	s.parts.Go(func() {
+		<-s.soft.Done()
+		<-c.Stop().Done()
+		<-first
+	})
+	return nil
+}
+
+// do runs a chore, unless the service is stopping.
+func (s *service) do(ch chore) {
+	if s.soft.Err() != nil {
+		return
+	}
+	ctx := s.soft
+	if ch.brief {
+		ctx = s.work
+	}
+	if err := ch.run(ctx, s); err != nil && ctx.Err() == nil {
+		s.log.Error("chore failed; it will be tried again", "chore", ch.name, "err", err)
+	}
+}
+
+// cronLog passes on what cron has to tell: panics of chores, mostly.
+type cronLog struct{ log *slog.Logger }
+
+// Info is about every run; nobody wants that.
+func (cronLog) Info(string, ...any) {}
+
+// Error is about a chore that panicked.
+func (l cronLog) Error(err error, msg string, keysAndValues ...any) {
+	l.log.Error("scheduler: "+msg, append([]any{"err", err}, keysAndValues...)...)
+}

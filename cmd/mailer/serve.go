@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"mailer/internal/config"
+	"mailer/internal/errs"
+)
+
+type serveCmd struct {
+	Listen string   `placeholder:"ADDRESS" help:"Address of the web server (default: the setting, 127.0.0.1:8025)."`
+	Roles  []string `default:"web,scheduler,sender" enum:"web,scheduler,sender" help:"What this process does, separated by commas: ${default}."`
+	Inbox  string   `default:"127.0.0.1:8026" placeholder:"ADDRESS" help:"Address of the mail catcher's page, in development (${default})."`
+}
+
+func (serveCmd) Help() string {
+	return `With nothing configured this is development mode: mails go to a mail catcher whose page is shown at the start, and nothing
+leaves this machine. In production (see: mailer config --help) they go to the relay.
+
+The first SIGINT or SIGTERM stops it in good order: no new work is begun, deliveries in hand are finished, for
+MAILER_STOP_AFTER at most. A second one cuts them off; they are then found and settled at the next start. Several
+processes may work on one database, each with some of the roles or all of them.
+
+Examples:
+  mailer serve
+  mailer serve --roles sender
+  mailer serve --listen 127.0.0.1:9000`
+}
+
+func (c *serveCmd) Run(ctx context.Context, p *program) error {
+	cfg, err := p.configure(config.Flag{Name: "MAILER_LISTEN", Value: c.Listen})
+	if err != nil {
+		return err
+	}
+	s, err := p.startService(ctx, cfg, serviceOptions{
+		web: slices.Contains(c.Roles, "web"), scheduler: slices.Contains(c.Roles, "scheduler"), sender: slices.Contains(c.Roles, "sender"),
+		inboxListen: c.Inbox,
+	})
+	if err != nil {
+		return err
+	}
+	if s.webURL != "" {
+		p.say("web pages at %s, listening on %s", s.webURL, s.listening)
+	}
+	if s.inboxURL != "" {
+		p.say("development mode: no mail leaves this machine; see it at %s", s.inboxURL)
+	}
+	failed := s.wait(ctx)
+	p.say("stopping; once more to stop at once")
+	if err := s.stop(p.cut); err != nil {
+		return err
+	}
+	return errs.Wrap(failed, errs.Unavailable, "a part of the service ended by itself")
+}
