@@ -21,7 +21,7 @@ CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audi
 
 CREATE TABLE outbox (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    dedupe_key    text NOT NULL UNIQUE,
+    dedupe_key    text COLLATE "C" NOT NULL UNIQUE,
     kind          text NOT NULL CHECK (kind IN ('proof', 'confirm')),
     envelope_from text NOT NULL,
     recipient     text NOT NULL,

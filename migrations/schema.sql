@@ -672,7 +672,7 @@ COMMENT ON COLUMN public.messages.web_html IS 'the same content for a browser, f
 
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
-    dedupe_key text NOT NULL,
+    dedupe_key text NOT NULL COLLATE pg_catalog."C",
     kind text NOT NULL,
     envelope_from text NOT NULL,
     recipient text NOT NULL,

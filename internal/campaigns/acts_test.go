@@ -264,6 +264,26 @@ func TestSizeWarning(t *testing.T) {
 	}
 }
 
+// MSG-35: what could never go out is refused when it is typed, with the field at fault, and nothing is changed.
+func TestEditRefusesPlaceholders(t *testing.T) {
+	t.Parallel()
+	r, c := waiting(t, "Cranes move", "Ferry late")
+	for _, bad := range []string{"{name}, good morning", "{name|reader}: cranes", "Hello {{ first_name }}", "Hi *|FNAME|*", "Hi %%name%%"} {
+		for field, e := range map[string]Edit{"subject": {Subject: &bad}, "preheader": {Preheader: &bad}} {
+			e.Version = c.Version
+			if _, err := r.Edit(t.Context(), c.ID, e, "ed"); errs.KindOf(err) != errs.Invalid || !strings.HasPrefix(errs.Public(err), field+": ") {
+				t.Errorf("%s %q: %v", field, bad, err)
+			}
+		}
+	}
+	if now := r.get(c.ID); now.Version != c.Version || now.Subject != c.Subject {
+		t.Errorf("it was changed: %+v", now)
+	}
+	if _, err := r.Edit(t.Context(), c.ID, Edit{Version: c.Version, Subject: ptr("The set {1, 2} and 50%")}, "ed"); err != nil {
+		t.Errorf("a headline with braces: %v", err)
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	r, c := waiting(t, "Cranes move", "Ferry late")

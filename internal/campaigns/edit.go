@@ -101,6 +101,9 @@ func (e *Edit) check() error {
 			if err := checkLine(field, *value, 500); err != nil {
 				return err
 			}
+			if err := render.CheckSubject(field, *value); err != nil {
+				return err
+			}
 		}
 	}
 	if len(e.Blocks) > maxBlocks {

@@ -88,7 +88,9 @@ func (s *Service) print(c Campaign, ct content, l subscribers.List, at time.Time
 }
 
 // listLabel names a list in List-Id (RFC 2919); it never changes, whatever the list comes to be called.
-func (s *Service) listLabel(l subscribers.List) string { return l.Slug + ".lists." + s.MailDomain }
+func (s *Service) listLabel(l subscribers.List) string {
+	return message.ListLabel(l.Slug, s.MailDomain)
+}
 
 // feedbackID tells Gmail's feedback loop which campaign, list and sender a complaint is about, and nothing of the reader.
 func (s *Service) feedbackID(c Campaign, l subscribers.List) string {

@@ -202,13 +202,15 @@ func TestBadFiles(t *testing.T) {
 		"wrong value":       {`listen = "x"`, "MAILER_LISTEN: must be a host and a port (listen in "},
 		"syntax names line": {"listen = \"x\"\nsecret = \"" + goodSecret, ":2: "},
 		"duplicate":         {"connections = 1\nconnections = 2", ":2: "},
+		"no quotes":         {"secret = " + goodSecret, ":1: "},
+		"half quotes":       {"listen = \"x\"\nsecret = \"\" " + goodSecret, ":2: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(write(t, tc.text, 0o600), nil)
 			if errs.KindOf(err) != errs.Config || !strings.Contains(errs.Public(err), tc.want) {
 				t.Fatalf("Load = %v; want %q", err, tc.want)
 			}
-			if strings.Contains(err.Error(), goodSecret) {
+			if strings.Contains(err.Error(), goodSecret[:8]) {
 				t.Errorf("the error repeats the secret: %v", err)
 			}
 		})
@@ -274,6 +276,15 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 	if !strings.Contains(out, "smtp.example.org") || !strings.Contains(out, "db.example.org") {
 		t.Errorf("hosts should show: %s", c)
+	}
+}
+
+// A relay that knows only a token takes it as user name and password.
+func TestTokenAsUserStaysHidden(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := Load("", []string{"MAILER_SMTP_URL=smtp://sesame99:sesame99@smtp.example.org:587"})
+	if err != nil || strings.Contains(c.String(), "sesame99") || !strings.Contains(c.String(), "smtp.example.org:587") {
+		t.Errorf("Load = %v, %v", c, err)
 	}
 }
 

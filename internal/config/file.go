@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -114,11 +115,14 @@ func unknownKey(path, key string) error {
 	return &errs.Error{Kind: errs.Config, Field: key, Msg: msg}
 }
 
+// quotedText is what the parser repeats of a line.
+var quotedText = regexp.MustCompile(`(?s)"[^"]+"|'.{2,}'`)
+
 // syntaxError names the line, and leaves out its text: it may be the one with the secret.
 func syntaxError(path string, err error) error {
 	var p toml.ParseError
 	if errors.As(err, &p) {
-		why := p.Message
+		why := quotedText.ReplaceAllString(p.Message, `"…"`)
 		if why == "" {
 			why = "not TOML"
 		}

@@ -63,6 +63,9 @@ func hidePassword(v string) string {
 			u.RawQuery = q.Encode()
 		}
 	}
+	if pass, _ := u.User.Password(); pass != "" && pass == u.User.Username() {
+		u.User = url.UserPassword("xxxxx", pass) // relays that know only a token take it as both
+	}
 	return u.Redacted()
 }
 

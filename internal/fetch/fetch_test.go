@@ -209,6 +209,7 @@ func TestRedirects(t *testing.T) {
 func TestRedirectsFollowed(t *testing.T) {
 	t.Parallel()
 	var referers []string
+	loops := 0
 	srv, c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		referers = append(referers, r.Referer())
 		switch r.URL.Path {
@@ -221,6 +222,7 @@ func TestRedirectsFollowed(t *testing.T) {
 		case "/t":
 			http.Redirect(w, r, "/a", http.StatusTemporaryRedirect)
 		case "/loop":
+			loops++
 			http.Redirect(w, r, "/loop", http.StatusFound)
 		default:
 			io.WriteString(w, "here")
@@ -238,6 +240,9 @@ func TestRedirectsFollowed(t *testing.T) {
 	}
 	if _, err = c.Get(t.Context(), srv.URL+"/loop", nil); errs.KindOf(err) != errs.Unavailable || !strings.Contains(errs.Public(err), "redirects more than 5") {
 		t.Fatalf("loop: %v", err)
+	}
+	if loops != 1+MaxRedirects {
+		t.Errorf("SEC-20: %d requests; want one and %d redirects", loops, MaxRedirects)
 	}
 }
 

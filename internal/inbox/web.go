@@ -26,8 +26,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 // perPage is how many mails the list shows at once.
 const perPage = 100
 
-// Handler returns the web pages. They need no script, change nothing, and answer only under a name of this machine itself, so
-// that no page elsewhere can read mail through a name that it points to here (DNS rebinding).
+// Handler returns the web pages. They need no script, change nothing, and answer only on a loopback address and under a name
+// of this machine itself, so that no page elsewhere can read mail through a name that it points to here (DNS rebinding).
 func (in *Inbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", in.list)
@@ -51,7 +51,7 @@ func (in *Inbox) Handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if !localName(r.Host) {
+		if !localName(r.Host) || !localPort(r) {
 			http.Error(w, "The mail catcher answers only under a name of this machine, as localhost or 127.0.0.1.", http.StatusForbidden)
 			return
 		}
@@ -69,6 +69,13 @@ func localName(host string) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.Unmap().IsLoopback()
+}
+
+// localPort reports whether a request came to a loopback address. Whoever reaches another one of ours can give whatever
+// name they like.
+func localPort(r *http.Request) bool {
+	a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return !ok || a.IP.IsLoopback()
 }
 
 type listPage struct {

@@ -1,7 +1,9 @@
 package inbox_test
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -137,6 +139,15 @@ func TestHostNames(t *testing.T) {
 		in.Handler().ServeHTTP(w, r)
 		if w.Code != status {
 			t.Errorf("%q: %d", host, w.Code)
+		}
+	}
+	for ip, status := range map[string]int{"127.0.0.1": 200, "::1": 200, "192.0.2.1": 403, "2001:db8::1": 403} {
+		r := httptest.NewRequest("GET", "http://localhost:8026/", nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(ip), Port: 8026}))
+		w := httptest.NewRecorder()
+		in.Handler().ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("on %s: %d", ip, w.Code)
 		}
 	}
 	for _, method := range []string{"POST", "DELETE", "PUT"} {

@@ -158,6 +158,19 @@ func checkFeedbackID(id string) error {
 	return nil
 }
 
+// ListLabel returns what names a list to mail programs, such as weekly.lists.example.org.
+func ListLabel(slug, domain string) string { return slug + ".lists." + domain }
+
+// CheckListID refuses a name that makes a List-Id too long with its label: for the moment a list is named, since every draft
+// of it would be refused later.
+func CheckListID(field, name, label string) error {
+	d := Draft{ListName: name, ListLabel: label}
+	if n := len(unfolded(d.listID())); n > maxListID {
+		return errs.Field(field, "is %d octets too long for the header of a mail (List-Id); make it shorter", n-maxListID)
+	}
+	return nil
+}
+
 // listID returns the List-Id field (RFC 2919 section 2).
 func (d *Draft) listID() []byte {
 	f := newField("List-Id")

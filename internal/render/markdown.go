@@ -59,6 +59,15 @@ func CheckMarkdown(s string) error {
 	return err
 }
 
+// CheckSubject refuses a subject or preheader with a reader's placeholder, ours or that of another system. It takes only what
+// can be nothing else: a subject is often a headline, and a headline may have braces of its own.
+func CheckSubject(field, s string) error {
+	if placeholder.MatchString(s) || foreignHole.MatchString(s) {
+		return errs.Field(field, "subject and preheader are the same for every reader and have no placeholders")
+	}
+	return nil
+}
+
 // findHole returns the first placeholder in an editor's text that there is not, or nothing.
 func findHole(s string) string {
 	if hole := foreignHole.FindString(s); hole != "" {

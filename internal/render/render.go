@@ -25,9 +25,8 @@ func (t *Templates) Render(c Content, m *message.Marks) (Output, error) {
 	if c.Template != TemplateDigest && c.Template != TemplateStory {
 		return Output{}, errs.Field("template", "%q is no template; there are %s and %s", c.Template, TemplateDigest, TemplateStory)
 	}
-	// Only what can be nothing else: a subject is often a headline, and a headline may have braces of its own.
-	if said := c.Subject + " " + c.Preheader; placeholder.MatchString(said) || foreignHole.MatchString(said) {
-		return Output{}, errs.Field("subject", "subject and preheader are the same for every reader and have no placeholders")
+	if err := CheckSubject("subject", c.Subject+" "+c.Preheader); err != nil {
+		return Output{}, err
 	}
 	mail, err := campaignPage(c, m)
 	if err != nil {

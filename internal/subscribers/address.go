@@ -23,10 +23,12 @@ const (
 	FlagMixedScript = "mixed_script" // the domain mixes alphabets, as look-alikes of well-known names do
 )
 
-// Policy says which addresses are taken.
+// Policy says which addresses and lists are taken.
 type Policy struct {
 	// AllowReserved takes domains that can never receive mail, such as .test and .example: for development.
 	AllowReserved bool
+	// MailDomain is the right side of List-Ids, which a list's name must leave room for. Empty: that of the list's own mail.
+	MailDomain string
 }
 
 // Address is a mail address that passed the checks, in its three forms.

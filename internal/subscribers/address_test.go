@@ -136,7 +136,8 @@ func TestADR(t *testing.T) {
 			{in: "Abuse@x.org", canonical: "abuse@x.org", wire: "Abuse@x.org", flags: []string{FlagRole}},
 			{in: "spam@x.org", canonical: "spam@x.org", wire: "spam@x.org", flags: []string{FlagRole}},
 			refused("noreply@x.org"), refused("no-reply@x.org"), refused("NO_REPLY@x.org"), refused("mailer-daemon@x.org"),
-			refused("MAILER-DAEMON@x.org"), refused("do-not-reply@x.org"),
+			refused("MAILER-DAEMON@x.org"), refused("do-not-reply@x.org"), refused("noreply+x@x.org"), refused("mailer-daemon+1@x.org"),
+			refused("No-Reply+news+2@x.org"), same("no+reply@x.org"), same("reply+noreply@x.org"),
 		},
 		"Gmail": {same("a.b+c@googlemail.com"), same("ab@gmail.com")},
 		"typing mistakes are taken": {

@@ -56,26 +56,37 @@ func TestUNS07Parallel(t *testing.T) {
 // UNS-17: when, how, which list, which campaign.
 func TestUNS17Evidence(t *testing.T) {
 	t.Parallel()
-	s, _ := newStore(t)
-	l := newList(t, s, "daily")
+	s, d := newStore(t)
+	l, other := newList(t, s, "daily"), newList(t, s, "weekly")
 	p := reader(t, s, l.ID, "a@example.org")
+	reader(t, s, other.ID, "a@example.org")
 	for _, r := range []LeaveRequest{
 		{Subscriber: p.ID, List: l.ID, Campaign: 7, Method: MethodOneClick, Network: "192.0.2.0/24"},
 		{Subscriber: p.ID, List: l.ID, Campaign: 8, Method: MethodForm, All: true},
+		{Subscriber: p.ID, List: other.ID, Method: MethodAdmin},
 	} {
 		if _, err := s.Leave(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if err := s.Suppress(t.Context(), d, p.ID, ReasonComplaint, "abuse", 9); err != nil {
+		t.Fatal(err)
+	}
 	log, err := s.ConsentLog(t.Context(), p.ID)
-	if err != nil || len(log) != 3 {
+	if err != nil || len(log) != 6 {
 		t.Fatalf("log %+v, %v", log, err)
 	}
-	if c := log[1]; c.Event != "unsubscribed" || c.Method != "one-click" || *c.ListID != l.ID || *c.CampaignID != 7 || c.Network == "" || time.Since(c.At) > time.Minute {
+	if c := log[2]; c.Event != "unsubscribed" || c.Method != "one-click" || *c.ListID != l.ID || *c.CampaignID != 7 || c.Network == "" || time.Since(c.At) > time.Minute {
 		t.Errorf("list: %+v", c)
 	}
-	if c := log[2]; c.Event != "unsubscribed_all" || c.Method != "form" || c.ListID != nil || *c.CampaignID != 8 || c.Source != "daily" {
+	if c := log[3]; c.Event != "unsubscribed_all" || c.Method != "form" || c.ListID != nil || *c.CampaignID != 8 || c.Source != "daily" {
 		t.Errorf("all: %+v", c)
+	}
+	if c := log[4]; c.Event != "unsubscribed" || c.Method != "admin" || *c.ListID != other.ID || c.CampaignID != nil {
+		t.Errorf("admin: %+v", c)
+	}
+	if c := log[5]; c.Event != "suppressed" || c.Method != "complaint" || c.ListID != nil || *c.CampaignID != 9 || c.Source != ReasonComplaint {
+		t.Errorf("complaint: %+v", c)
 	}
 }
 

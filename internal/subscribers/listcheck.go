@@ -11,6 +11,7 @@ import (
 
 	"mailer/internal/errs"
 	"mailer/internal/lang"
+	"mailer/internal/message"
 )
 
 const (
@@ -44,7 +45,7 @@ func (p Policy) checkList(l List) (List, error) {
 	if !slugForm.MatchString(l.Slug) || len(l.Slug) > 50 {
 		return l, errs.Field("slug", "use up to 50 small letters, digits and single hyphens, like morning-brief")
 	}
-	for _, check := range []func(*List) error{checkListText, p.checkSender, checkListPlace, checkListLooks} {
+	for _, check := range []func(*List) error{checkListText, p.checkSender, p.checkListID, checkListPlace, checkListLooks} {
 		if err := check(&l); err != nil {
 			return l, err
 		}
@@ -115,6 +116,15 @@ func (p Policy) checkSender(l *List) error {
 		return errs.Field("envelope_domain", "it must be %s or a part of it, like bounce.%s, so that mail in its name is not taken for forged", own, own)
 	}
 	return nil
+}
+
+// checkListID refuses a name that is short to read and long in a header, where other alphabets are encoded (RFC 2047).
+func (p Policy) checkListID(l *List) error {
+	domain := p.MailDomain
+	if domain == "" {
+		_, domain, _ = strings.Cut(l.FromAddress, "@")
+	}
+	return message.CheckListID("name", l.Name, message.ListLabel(l.Slug, domain))
 }
 
 // mailbox checks an address mail comes from or goes back to; unlike a reader's it may be a role account. It returns its

@@ -71,6 +71,7 @@ func TestListRefused(t *testing.T) {
 		"MSG-21 legal name":         {"legal_name", func(l *List) { l.LegalName = "Paper\rLtd" }},
 		"no name":                   {"name", func(l *List) { l.Name = " " }},
 		"long name":                 {"name", func(l *List) { l.Name = strings.Repeat("x", 81) }},
+		"MSG-20 name in List-Id":    {"name", func(l *List) { l.Name, l.FromName = strings.Repeat("漢", 80), "Paper" }},
 		"bytes":                     {"name", func(l *List) { l.Name = "caf\xe9" }},
 		"slug":                      {"slug", func(l *List) { l.Slug = "Morning Brief" }},
 		"slug edge":                 {"slug", func(l *List) { l.Slug = "-x" }},
@@ -121,6 +122,14 @@ func TestListTaken(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		} else if name == "IDN" && got.FromAddress != "news@xn--bcher-kva.de" {
 			t.Errorf("IDN: %s", got.FromAddress)
+		}
+	}
+	// What is refused is what a campaign could not carry: the octets of the List-Id,.
+	for domain, want := range map[string]bool{"": true, "paper.co.uk": true, strings.Repeat("a", 60) + "." + strings.Repeat("b", 60) + ".org": false} {
+		l := validList()
+		l.Name = strings.Repeat("漢", 40)
+		if _, err := (Policy{MailDomain: domain}).checkList(l); (err == nil) != want {
+			t.Errorf("40 characters of three octets at %q: %v", domain, err)
 		}
 	}
 	l := validList()

@@ -4,9 +4,10 @@ import "strings"
 
 var separators = strings.NewReplacer("-", "", "_", "", ".", "")
 
-// isUnread reports local parts that only machines send from.
+// isUnread reports local parts that only machines send from, with a +tag or without.
 func isUnread(local string) bool {
-	switch strings.ToLower(separators.Replace(local)) {
+	base, _, _ := strings.Cut(local, "+")
+	switch strings.ToLower(separators.Replace(base)) {
 	case "noreply", "donotreply", "mailerdaemon":
 		return true
 	}

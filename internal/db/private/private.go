@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -72,6 +73,9 @@ func StartWith(ctx context.Context, dir string, log func(string), o Options) (*S
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "the folder %s cannot be made; choose another one with --home or MAILER_HOME", root)
 	}
+	if err := ours(root); err != nil {
+		return nil, err
+	}
 	s := &Server{dir: root}
 	// The order of locks is the same everywhere: starting, then users.
 	starting, err := lockFile(ctx, s.path("starting.lock"), exclusive)
@@ -90,6 +94,19 @@ func StartWith(ctx context.Context, dir string, log func(string), o Options) (*S
 		}
 	}
 	return s, nil
+}
+
+// ours refuses a folder of another account, as somebody may have put one where everybody may write: the configuration in it
+// would make the server run what its owner wants, as us.
+func ours(root string) error {
+	fi, err := os.Stat(root)
+	if err != nil {
+		return errs.Wrap(err, errs.Unavailable, "the folder %s cannot be used", root)
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return errs.New(errs.Denied, "the folder %s belongs to another account of this machine; run mailer as that one, or choose another folder with --home or MAILER_HOME", root)
+	}
+	return nil
 }
 
 // URL returns the address of the database "mailer" of this server.

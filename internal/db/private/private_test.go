@@ -349,6 +349,26 @@ func TestDroppedAccount(t *testing.T) {
 	})
 }
 
+// A folder that another account has put in our way is not used: its configuration could run anything as us.
+func TestFolderOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to make a folder of another account")
+	}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "postgres")
+	if err := os.Mkdir(root, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(root, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(t.Context(), dir, func(string) {})
+	if errs.KindOf(err) != errs.Denied {
+		s.Stop()
+		t.Fatalf("Start = %v", err)
+	}
+}
+
 // PostgreSQL's own variables of a user's shell must not lead us elsewhere.
 func TestForeignEnvironment(t *testing.T) {
 	need(t)

@@ -14,7 +14,7 @@ func (s *site) confirm(w http.ResponseWriter, r *http.Request) {
 	if !allow(w, r, "GET, HEAD, POST, OPTIONS", reading(r) || r.Method == http.MethodPost) {
 		return
 	}
-	token, err := s.Ring.ParseConfirm(r.PathValue("token"))
+	token, err := s.Ring.ParseConfirm(tokenOf(r))
 	if err != nil && errs.KindOf(err) != errs.NotFound {
 		s.fail(w, r, err)
 		return

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"mailer/internal/errs"
 )
@@ -14,7 +15,7 @@ func (s *site) give(w http.ResponseWriter, r *http.Request) {
 	if !allow(w, r, "GET, HEAD, OPTIONS", reading(r)) {
 		return
 	}
-	token, err := s.Ring.ParseGift(r.PathValue("token"))
+	token, err := s.Ring.ParseGift(tokenOf(r))
 	var target string
 	if err == nil {
 		target, err = s.target(r, token.Campaign, token.Variant)
@@ -54,12 +55,12 @@ func attributed(target string, campaign int64) (string, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost") {
 		return "", errs.Wrap(err, errs.Internal, "the address of the appeal is not a page")
 	}
+	// Appended, not encoded anew: what stands there is the donation page's own, and may be no pairs at all.
 	q := u.Query()
 	for _, p := range [][2]string{{"utm_source", "newsletter"}, {"utm_medium", "email"}, {"utm_campaign", "campaign-" + strconv.FormatInt(campaign, 10)}} {
 		if !q.Has(p[0]) {
-			q.Set(p[0], p[1])
+			u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+p[0]+"="+p[1], "&")
 		}
 	}
-	u.RawQuery = q.Encode()
 	return u.String(), nil
 }

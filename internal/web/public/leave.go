@@ -19,7 +19,7 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request) {
 	}
 	// A token that is not one of ours goes the same way as that of a reader who was erased, with ids nobody has: same
 	// work, same page.
-	token, err := s.Ring.ParseLeave(r.PathValue("token"))
+	token, err := s.Ring.ParseLeave(tokenOf(r))
 	if err != nil && errs.KindOf(err) != errs.NotFound {
 		s.fail(w, r, err)
 		return

@@ -101,7 +101,7 @@ func TestSEC15Gift(t *testing.T) {
 		t.Fatal(err)
 	}
 	gift := r.ring.GiftToken(r.ring.Current(), links.Gift{Campaign: 7, Variant: v.VariantID})
-	const want = "https://give.paper.org/now?amount=5&utm_campaign=campaign-7&utm_medium=email&utm_source=mail#top"
+	const want = "https://give.paper.org/now?amount=5&utm_source=mail&utm_medium=email&utm_campaign=campaign-7#top"
 	clicks := func() int { return r.count(`SELECT coalesce(sum(clicks), 0) FROM appeal_clicks WHERE campaign_id = 7`) }
 	for i, q := range []string{"", "?url=https://evil.example", "?next=//evil.example", "?u=%0d%0aLocation:%20https://evil.example", `?to=\evil.example`, "/?utm_source=x"} {
 		a := r.do("GET", "/give/"+gift+q, "")
@@ -112,12 +112,22 @@ func TestSEC15Gift(t *testing.T) {
 			t.Errorf("%d clicks after %d", n, i+1)
 		}
 	}
+	// A query that is no list of pairs reaches the donation page as it is.
+	odd, err := r.appeals.Create(t.Context(), appeals.NewAppeal{Slug: "autumn", Heading: "Keep us going", Body: "We need you.", Button: "Give",
+		URL: "https://give.paper.org/?FUND;b=%zz&a+b"}, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const wantOdd = "https://give.paper.org/?FUND;b=%zz&a+b&utm_source=newsletter&utm_medium=email&utm_campaign=campaign-8"
+	if a := r.do("GET", "/give/"+r.ring.GiftToken(r.ring.Current(), links.Gift{Campaign: 8, Variant: odd.VariantID}), ""); a.header.Get("Location") != wantOdd {
+		t.Errorf("%v", a.header)
+	}
 	before := clicks()
 	if a := r.do("HEAD", "/give/"+gift, ""); a.status != http.StatusFound || a.header.Get("Location") != want {
 		t.Errorf("HEAD: %d %v", a.status, a.header)
 	}
 	for name, path := range map[string]string{
-		"forged": "/give/nothing", "leave token": "/give/" + r.token, "unknown variant": "/give/" + r.ring.GiftToken(r.ring.Current(), links.Gift{Campaign: 7, Variant: v.VariantID + 1}),
+		"forged": "/give/nothing", "leave token": "/give/" + r.token, "unknown variant": "/give/" + r.ring.GiftToken(r.ring.Current(), links.Gift{Campaign: 7, Variant: v.VariantID + 1000}),
 		"address": "/give/https://evil.example", "encoded": "/give/https%3A%2F%2Fevil.example", "slashes": "/give//evil.example", "backslash": `/give/%5C%5Cevil.example`,
 		"CR LF": "/give/x%0d%0aLocation:%20https://evil.example", "no token": "/give/",
 	} {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"mailer/internal/appeals"
@@ -62,6 +63,12 @@ func allow(w http.ResponseWriter, r *http.Request, methods string, known bool) b
 		plain(w, http.StatusMethodNotAllowed, "This address knows "+methods+" only.")
 	}
 	return false
+}
+
+// tokenOf returns the token of a request, without what stood behind the link in a text and was taken for a part of it: none of
+// this is ever a character of a token.
+func tokenOf(r *http.Request) string {
+	return strings.TrimRight(r.PathValue("token"), " \t\r\n\u00a0.,;:!?)>]}\"'")
 }
 
 func reading(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -13,7 +13,7 @@ func (s *site) view(w http.ResponseWriter, r *http.Request) {
 	if !allow(w, r, "GET, HEAD, OPTIONS", reading(r)) {
 		return
 	}
-	token, err := s.Ring.ParseView(r.PathValue("token"))
+	token, err := s.Ring.ParseView(tokenOf(r))
 	if err == nil {
 		var html string
 		if html, err = s.Delivery.WebPage(r.Context(), token.Campaign); err == nil {
