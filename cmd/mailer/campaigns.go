@@ -68,19 +68,15 @@ func (c *campaignListCmd) Run(ctx context.Context, p *program) error {
 
 // stateOf is the state of the campaign, or of its send once it has one.
 func stateOf(c campaigns.Campaign) string {
-	if c.Send != nil {
-		return map[string]string{"running": "sending", "done": "sent"}[c.Send.State] + sendWord(c.Send.State)
+	switch c.SendState {
+	case "":
+		return c.State
+	case "running":
+		return "sending"
+	case "done":
+		return "sent"
 	}
-	return c.State
-}
-
-// sendWord is a state of a send that reads well as it is.
-func sendWord(state string) string {
-	switch state {
-	case "running", "done":
-		return ""
-	}
-	return state
+	return c.SendState
 }
 
 type campaignShowCmd struct {

@@ -192,8 +192,8 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 	}
 }
 
-// The second signal cuts off what is in hand at once. What is then in doubt is found by name at the next start, and waits for
-// its second try (policy retry).
+// The second signal cuts off what is in hand at once. What is then in doubt is known by name and waits for its second try
+// (policy retry); the next start sends the rest without waiting for anything.
 func TestSecondSignalCuts(t *testing.T) {
 	gate := smtptest.NewGate()
 	r := newRig(t, smtptest.On(smtptest.Dot, gate.Hook(smtptest.Go())))
@@ -207,6 +207,9 @@ func TestSecondSignalCuts(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	if status := p.ends(20 * time.Second); status != 75 {
 		t.Fatalf("status %d, want 75:\n%s", status, p.said())
+	}
+	if b := r.balance(id); b["deferred"] != 1.0 || b["queued"] != 2.0 {
+		t.Errorf("after the cut: %v", b)
 	}
 	gate.Open()
 	p = r.serve()

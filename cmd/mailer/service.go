@@ -144,7 +144,7 @@ func (s *service) startSender() error {
 		return err
 	}
 	sender := delivery.NewSender(delivery.SenderConfig{Store: s.delivery, Relay: r, Connections: s.cfg.Connections,
-		Drain: s.cfg.StopAfter, Log: s.log})
+		Drain: s.cfg.StopAfter, Cut: s.work.Done(), Log: s.log})
 	s.parts.Go(func() {
 		if err := sender.Run(s.soft); err != nil {
 			s.fail(err)

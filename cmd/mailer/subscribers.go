@@ -59,6 +59,7 @@ func (c *subscriberAddCmd) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		var added subscribers.Added
+		var asked bool
 		// The confirm mail is enqueued with the subscription: neither is there without the other.
 		err = db.InTx(ctx, a.db, func(tx *sqlx.Tx) (err error) {
 			added, err = a.subscribers.AddTx(ctx, tx, subscribers.AddRequest{Address: c.Address, Name: c.Name, Language: c.Language, ListID: l.ID,
@@ -67,16 +68,17 @@ func (c *subscriberAddCmd) Run(ctx context.Context, p *program) error {
 			if err != nil || !added.NeedsConfirm {
 				return err
 			}
-			return a.campaigns.ConfirmMail(ctx, tx, l, added.Subscriber)
+			asked, err = a.campaigns.ConfirmMail(ctx, tx, l, added.Subscriber)
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		return showAdded(p, l, added)
+		return showAdded(p, l, added, asked)
 	})
 }
 
-func showAdded(p *program, l subscribers.List, added subscribers.Added) error {
+func showAdded(p *program, l subscribers.List, added subscribers.Added, asked bool) error {
 	out := struct {
 		ID          int64  `json:"id,omitempty"`
 		Address     string `json:"address"`
@@ -87,7 +89,7 @@ func showAdded(p *program, l subscribers.List, added subscribers.Added) error {
 		Reason      string `json:"reason,omitempty"`
 		ConfirmMail bool   `json:"confirm_mail"`
 		Suggestion  string `json:"suggestion,omitempty"`
-	}{added.Subscriber.ID, added.Address.Typed, l.Slug, added.State, added.Created, added.Suppressed, added.Reason, added.NeedsConfirm,
+	}{added.Subscriber.ID, added.Address.Typed, l.Slug, added.State, added.Created, added.Suppressed, added.Reason, asked,
 		added.Address.Suggestion}
 	return p.show(out, func(w io.Writer) {
 		who := cell(out.Address)
@@ -96,6 +98,8 @@ func showAdded(p *program, l subscribers.List, added subscribers.Added) error {
 			fmt.Fprintf(w, "%s was not added to %s: %s.\n", who, l.Slug, cell(out.Reason))
 		case out.ConfirmMail:
 			fmt.Fprintf(w, "%s is %s on %s; a mail with a confirm link is on its way.\n", who, out.State, l.Slug)
+		case added.NeedsConfirm:
+			fmt.Fprintf(w, "%s is %s on %s, and was asked to confirm before; a person is asked once a day, and three times in all.\n", who, out.State, l.Slug)
 		case out.Created:
 			fmt.Fprintf(w, "%s is %s on %s.\n", who, out.State, l.Slug)
 		default:

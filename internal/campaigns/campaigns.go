@@ -118,6 +118,9 @@ type Campaign struct {
 	// Only Service.Campaign fills these.
 	Blocks []render.Block    `db:"-" json:"blocks,omitempty"`
 	Send   *delivery.Balance `db:"-" json:"send,omitempty"` // once launched
+
+	// Once launched: running, paused, done, cancelled or expired.
+	SendState string `db:"-" json:"send_state,omitempty"`
 }
 
 // byHand reports that no schedule made it.
@@ -163,7 +166,28 @@ func (s *Service) Campaigns(ctx context.Context, f Filter) ([]Campaign, error) {
 	if err != nil {
 		return nil, db.Err(err, "list campaigns")
 	}
+	if err := s.tellSends(ctx, list); err != nil {
+		return nil, err
+	}
 	return list, s.nameLists(ctx, list)
+}
+
+// tellSends fills in where the sends of launched campaigns stand.
+func (s *Service) tellSends(ctx context.Context, list []Campaign) error {
+	var launched []int64
+	for _, c := range list {
+		if c.State == Launched {
+			launched = append(launched, c.ID)
+		}
+	}
+	states, err := s.Delivery.States(ctx, launched)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].SendState = states[list[i].ID]
+	}
+	return nil
 }
 
 // nameLists fills in the short names of the lists, which another room keeps.
@@ -201,7 +225,7 @@ func (s *Service) Campaign(ctx context.Context, id int64) (Campaign, error) {
 		if err != nil {
 			return c, err
 		}
-		c.Send = &b
+		c.Send, c.SendState = &b, b.State
 	}
 	return c, nil
 }

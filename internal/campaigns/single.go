@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -66,19 +65,27 @@ func (s *Service) singleSender(l subscribers.List) string {
 
 // askAgain is how long a reader who has been asked to confirm is left alone (RULES 1.8): a form that anyone can fill in
 // must not become a weapon against a mailbox.
-const askAgain = 24 * time.Hour
+const (
+	askAgain = 24 * time.Hour
+	maxAsked = 3
+)
 
-// ConfirmMail asks a new reader to confirm a subscription, in the caller's transaction. One address is asked once in 24
-// hours, whatever the lists; a further call in that time does nothing.
-func (s *Service) ConfirmMail(ctx context.Context, tx *sqlx.Tx, l subscribers.List, sub subscribers.Subscriber) error {
+// ConfirmMail asks a new reader to confirm a subscription, in the caller's transaction, and reports whether it did: one
+// person is asked once in 24 hours, whatever the lists, and three times in all while the outbox remembers.
+func (s *Service) ConfirmMail(ctx context.Context, tx *sqlx.Tx, l subscribers.List, sub subscribers.Subscriber) (asked bool, err error) {
 	now := s.Now()
+	prefix := fmt.Sprintf("confirm:%d:", sub.ID)
+	n, newest, err := outbox.Seen(ctx, tx, prefix)
+	if err != nil || n >= maxAsked || n > 0 && now.Sub(newest) < askAgain {
+		return false, err
+	}
 	key := s.Ring.Current()
 	words := lang.For(l.Language)
 	marks := message.NewMarks(rand.Text())
 	confirm := s.URLs.Confirm(s.Ring.ConfirmToken(key, links.Confirm{Subscriber: sub.ID, List: l.ID, Issued: now}))
 	out, err := s.Templates.Confirm(render.ConfirmContent{List: renderList(l), Address: sub.Address, ConfirmURL: confirm}, marks)
 	if err != nil {
-		return err
+		return false, err
 	}
 	zone, err := loadZone(l.TimeZone)
 	if err != nil {
@@ -87,14 +94,14 @@ func (s *Service) ConfirmMail(ctx context.Context, tx *sqlx.Tx, l subscribers.Li
 	compiled, err := message.Compile(message.Draft{Key: key, Domain: s.MailDomain, FromName: l.FromName, FromAddress: l.FromAddress, ReplyTo: l.ReplyTo,
 		Subject: words.T("confirm.subject", l.Name), Date: now.In(zone).Truncate(time.Second), AutoSubmitted: true, Marks: marks, HTML: out.HTML, Text: out.Text})
 	if err != nil {
-		return err
+		return false, err
 	}
 	data, err := compiled.Append(nil, &message.Reader{To: sub.Wire, MessageID: links.NewMessageID(s.MailDomain), Name: sub.Name})
 	if err != nil {
-		return err
+		return false, err
 	}
-	// Days are counted from when the reader's row was made, so that a day does not end just after the first mail.
-	day := int64(now.Sub(sub.CreatedAt) / askAgain)
-	return outbox.Enqueue(ctx, tx, outbox.Mail{DedupeKey: fmt.Sprintf("confirm:%d:%s", sub.ID, strconv.FormatInt(day, 10)), Kind: "confirm",
+	// Of two at the same moment both come after the same mail, so they have the same key, and one of them is dropped.
+	err = outbox.Enqueue(ctx, tx, outbox.Mail{DedupeKey: fmt.Sprintf("%s%d", prefix, newest.UnixMicro()), Kind: "confirm",
 		EnvelopeFrom: s.singleSender(l), Recipient: sub.Wire, Data: data})
+	return err == nil, err
 }

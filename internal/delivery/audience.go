@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -26,20 +27,34 @@ const (
 // chunk is a range of one provider; over the whole send every slice of steps stays a fair sample.
 func (s *Store) extendAudience(ctx context.Context) (campaign int64, err error) {
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		const lock = `
-			SELECT campaign_id, audience FROM sends
-			WHERE state = 'running' AND NOT audience_complete AND expires_at > now()
-			ORDER BY priority DESC, not_before, campaign_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`
-		var send struct {
-			Campaign int64 `db:"campaign_id"`
-			Audience int64 `db:"audience"`
-		}
+		// An advisory lock and not one on the row: a pause must not wait for the end of a step. Sends are looked at one by
+		// one, so that none is locked but the one that is taken.
+		const take = `
+			SELECT campaign_id FROM (SELECT campaign_id FROM sends
+			                         WHERE state = 'running' AND NOT audience_complete AND expires_at > now()
+			                         ORDER BY priority DESC, not_before, campaign_id OFFSET 0) s
+			WHERE pg_try_advisory_xact_lock(hashtextextended('audience of ' || campaign_id, 0)) LIMIT 1`
 		campaign = 0
-		if err := tx.GetContext(ctx, &send, lock); err != nil {
+		if err := tx.GetContext(ctx, &campaign, take); err != nil {
 			if errors.Is(err, sql.ErrNoRows) {
 				return nil
 			}
 			return db.Err(err, "look for an audience to write")
+		}
+		// Only now, under the lock, it is certain how far the others have come.
+		const read = `
+			SELECT list_id, audience, audience_as_of, audience_complete, cursor_shuffle, cursor_subscriber
+			FROM sends WHERE campaign_id = $1`
+		var send struct {
+			List       int64     `db:"list_id"`
+			Audience   int64     `db:"audience"`
+			AsOf       time.Time `db:"audience_as_of"`
+			Complete   bool      `db:"audience_complete"`
+			Shuffle    int64     `db:"cursor_shuffle"`
+			Subscriber int64     `db:"cursor_subscriber"`
+		}
+		if err := tx.GetContext(ctx, &send, read, campaign); err != nil || send.Complete {
+			return db.Err(err, "read the send")
 		}
 		batch, chunk := nextBatch, chunkSize
 		if send.Audience == 0 {
@@ -49,34 +64,35 @@ func (s *Store) extendAudience(ctx context.Context) (campaign int64, err error) 
 		if _, err := tx.ExecContext(ctx, `SET LOCAL random_page_cost = 1.1`); err != nil {
 			return db.Err(err, "write the audience")
 		}
-		if _, err := tx.ExecContext(ctx, extendSQL, send.Campaign, batch, chunk); err != nil {
-			return db.Err(err, "write the audience")
-		}
-		campaign = send.Campaign
-		return nil
+		_, err := tx.ExecContext(ctx, extendSQL, campaign, batch, chunk, send.List, send.AsOf, send.Shuffle, send.Subscriber)
+		return db.Err(err, "write the audience")
 	})
-	return campaign, err
+	if err != nil {
+		return 0, err
+	}
+	return campaign, nil
 }
 
-// extendSQL relies on its caller's lock on the send: nobody else adds deliveries to it. Whoever is in the audience already
+// extendSQL relies on its caller's lock: nobody else adds deliveries to the send. Whoever is in the audience already
 // is left out before the numbers are given, not by a conflict after, so that the numbers have no gap and a chunk's range
 // is its size.
+//
+// The condition on shuffle alone says nothing new, but it is the one that an index can begin at; and who is in the audience
+// already is looked up one by one, as Postgres knows nothing yet of a partition that is being filled.
 const extendSQL = `
 	WITH send AS MATERIALIZED (
 		SELECT * FROM sends WHERE campaign_id = $1
 	), batch AS MATERIALIZED (
 		SELECT m.shuffle, m.subscriber_id, m.wire, m.provider, m.name, m.supporter
 		FROM mailable m
-		WHERE m.list_id = (SELECT list_id FROM send)
-		  AND (m.shuffle, m.subscriber_id) > ((SELECT cursor_shuffle FROM send), (SELECT cursor_subscriber FROM send))
-		  AND m.confirmed_at <= (SELECT audience_as_of FROM send)
+		WHERE m.list_id = $4 AND m.shuffle >= $6 AND (m.shuffle, m.subscriber_id) > ($6, $7) AND m.confirmed_at <= $5
 		ORDER BY m.shuffle, m.subscriber_id
 		LIMIT $2
 	), numbered AS MATERIALIZED (
 		SELECT b.*, (SELECT audience FROM send) + row_number() OVER (ORDER BY b.provider, b.shuffle, b.subscriber_id) AS seq,
 		       (row_number() OVER (PARTITION BY b.provider ORDER BY b.shuffle, b.subscriber_id) - 1) / $3 AS nth
 		FROM batch b
-		WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.campaign_id = $1 AND d.subscriber_id = b.subscriber_id)
+		WHERE (SELECT true FROM deliveries d WHERE d.campaign_id = $1 AND d.subscriber_id = b.subscriber_id LIMIT 1) IS NULL
 	), written AS (
 		INSERT INTO deliveries (campaign_id, seq, subscriber_id, recipient, groups, slots)
 		SELECT $1, n.seq, n.subscriber_id, n.wire, CASE WHEN n.supporter THEN s.supporter_groups ELSE s.groups END, ARRAY[n.name]

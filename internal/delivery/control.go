@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -57,4 +58,29 @@ func (s *Store) move(ctx context.Context, campaign int64, to, reason string, fro
 		return nil
 	}
 	return errs.New(errs.Conflict, "the send of campaign %d is %s; it cannot become %s", campaign, state, to)
+}
+
+// States returns the state of the send of each of these campaigns that was launched.
+func (s *Store) States(ctx context.Context, campaigns []int64) (map[int64]string, error) {
+	var rows []struct {
+		Campaign int64  `db:"campaign_id"`
+		State    string `db:"state"`
+	}
+	const q = `SELECT campaign_id, state FROM sends WHERE campaign_id = ANY($1)`
+	if err := s.db.SelectContext(ctx, &rows, q, numbers(campaigns)); err != nil {
+		return nil, db.Err(err, "read the states of sends")
+	}
+	states := make(map[int64]string, len(rows))
+	for _, r := range rows {
+		states[r.Campaign] = r.State
+	}
+	return states, nil
+}
+
+// OldestOpen returns when the oldest send that is running or paused was launched; the zero time when there is none.
+// Leaves since then must be kept, because permits look at them.
+func (s *Store) OldestOpen(ctx context.Context) (time.Time, error) {
+	var at sql.NullTime
+	err := s.db.GetContext(ctx, &at, `SELECT min(created_at) FROM sends WHERE state IN ('running', 'paused')`)
+	return at.Time, db.Err(err, "look for open sends")
 }

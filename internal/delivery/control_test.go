@@ -16,7 +16,7 @@ func TestPauseResume(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.readers(1500)
+			r.readers(1200)
 			s := smtptest.Start(t)
 			r.launch(func(l *Launch) { l.DoubtPolicy = policy })
 			r.sender(r.relay(s))
@@ -47,12 +47,12 @@ func TestPauseResume(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if b := r.state(StateDone); b.Accepted != 1500 {
+			if b := r.state(StateDone); b.Accepted != 1200 {
 				t.Errorf("balance: %+v", b)
 			}
-			r.once(s, all(1500)...)
-			if n := r.count(`SELECT count(*) FROM outcomes`); n != 1500 {
-				t.Errorf("%d outcomes for 1500 readers", n)
+			r.once(s, all(1200)...)
+			if n := r.count(`SELECT count(*) FROM outcomes`); n != 1200 {
+				t.Errorf("%d outcomes for 1200 readers", n)
 			}
 		})
 	}
@@ -120,6 +120,57 @@ func TestCancelledInDoubt(t *testing.T) {
 		t.Errorf("balance: %+v", b)
 	}
 	r.agrees()
+}
+
+// States and OldestOpen tell others of sends without their rows.
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if at, err := r.store.OldestOpen(t.Context()); !at.IsZero() || err != nil {
+		t.Errorf("OldestOpen of nothing: %v, %v", at, err)
+	}
+	for _, c := range []int64{testCampaign, 8, 9} {
+		l := r.launchOf(c)
+		r.launchTx(l)
+	}
+	r.exec(`UPDATE sends SET created_at = now() - interval '3 hours' WHERE campaign_id = 8`)
+	r.exec(`UPDATE sends SET created_at = now() - interval '9 hours', state = 'done', finished_at = now() WHERE campaign_id = 9`)
+	if err := r.store.Pause(t.Context(), 8, "a look"); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := r.store.OldestOpen(t.Context()); err != nil || time.Since(at).Round(time.Hour) != 3*time.Hour {
+		t.Errorf("OldestOpen: %v, %v", at, err)
+	}
+	states, err := r.store.States(t.Context(), []int64{testCampaign, 8, 9, 10})
+	if err != nil || len(states) != 3 || states[testCampaign] != StateRunning || states[8] != StatePaused || states[9] != StateDone {
+		t.Errorf("States: %v, %v", states, err)
+	}
+	if states, err := r.store.States(t.Context(), nil); err != nil || len(states) != 0 {
+		t.Errorf("States of nothing: %v, %v", states, err)
+	}
+}
+
+// A second signal ends the wait for what is in hand.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.readers(10)
+	gate := smtptest.NewGate()
+	t.Cleanup(gate.Open)
+	s := smtptest.Start(t, smtptest.On(smtptest.Recorded, gate.Hook(smtptest.Drop())))
+	r.launch()
+	second := make(chan struct{})
+	run := r.sender(r.relay(s), with(func(c *SenderConfig) { c.Drain, c.Connections, c.Cut = time.Hour, 1, second }))
+	<-gate.Reached()
+	run.ask()
+	close(second)
+	run.stop()
+	if n := r.count(`SELECT count(*) FROM outcomes WHERE kind = 'doubt'`); n != 1 {
+		t.Errorf("%d doubts on record", n)
+	}
+	if n := r.count(`SELECT count(*) FROM chunks WHERE owner IS NOT NULL`); n != 0 {
+		t.Errorf("%d chunks are still claimed", n)
+	}
 }
 
 func TestControlErrors(t *testing.T) {

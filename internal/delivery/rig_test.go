@@ -38,6 +38,7 @@ var frozen = time.Date(2026, time.November, 22, 7, 0, 0, 0, time.UTC)
 type rig struct {
 	*testing.T
 	db    *sqlx.DB
+	url   string // of the database
 	ring  *links.Ring
 	subs  *subscribers.Store
 	store *Store
@@ -45,14 +46,14 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	d := dbtest.Open(t)
+	d, url := dbtest.OpenURL(t)
 	d.SetMaxOpenConns(30)
 	ring, err := links.NewRing("a secret of a test, long enough to be one", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	subs := subscribers.NewStore(d, ring)
-	r := &rig{T: t, db: d, ring: ring, subs: subs, store: NewStore(d, ring, subs)}
+	r := &rig{T: t, db: d, url: url, ring: ring, subs: subs, store: NewStore(d, ring, subs)}
 	r.exec(`INSERT INTO lists (slug, name, from_name, from_address, envelope_domain)
 		VALUES ('weekly', 'The Weekly', 'Example News', 'news@example.org', 'bounce.example.org')`)
 	return r

@@ -15,15 +15,15 @@ import (
 func TestSendsToAll(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.readers(2500)
+	r.readers(1500)
 	s := smtptest.Start(t)
 	r.launch()
 	run := r.sender(r.relay(s))
 	b := r.state(StateDone)
-	if b.Accepted != 2500 || b.Audience != 2500 || !b.AudienceComplete || b.Open() != 0 {
+	if b.Accepted != 1500 || b.Audience != 1500 || !b.AudienceComplete || b.Open() != 0 {
 		t.Errorf("balance: %+v", b)
 	}
-	r.once(s, all(2500)...)
+	r.once(s, all(1500)...)
 	r.agrees()
 	run.stop()
 	if n := r.count(`SELECT count(*) FROM permits`); n != 0 {
@@ -107,17 +107,17 @@ func TestAcceptedStaysAccepted(t *testing.T) {
 func TestTwoSenders(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.readers(3000)
+	r.readers(2000)
 	s := smtptest.Start(t)
 	r.launch()
 	first := r.sender(r.relay(s))
 	r.sender(r.relay(s))
-	if err := s.Wait(t.Context(), 1000); err != nil {
+	if err := s.Wait(t.Context(), 700); err != nil {
 		t.Fatal(err)
 	}
 	first.stop()
 	r.state(StateDone)
-	r.once(s, all(3000)...)
+	r.once(s, all(2000)...)
 	r.agrees()
 }
 

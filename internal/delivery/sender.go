@@ -23,6 +23,7 @@ type SenderConfig struct {
 	Connections  int                                           // connections to the relay, 8
 	Lease        time.Duration                                 // how long a claim outlives a dead process, 30 s
 	Drain        time.Duration                                 // how long a stop waits for the messages in hand, 30 s
+	Cut          <-chan struct{}                               // closed by a second signal: a stop then waits no longer; may be nil
 	Idle         time.Duration                                 // between looks for work when there is none, 500 ms
 	Tick         time.Duration                                 // between sweeps, 10 s
 	Backoff      func(attempt int, class string) time.Duration // of a deferred delivery, see Backoff
@@ -87,8 +88,8 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Run sends until ctx ends. Then it claims nothing more, lets the messages in hand end, for Drain at most, cuts what is left,
-// commits every outcome, gives back what it has not begun and returns nil. A second Run is not possible.
+// Run sends until ctx ends. Then it claims nothing more, lets the messages in hand end, for Drain at most or until Cut, cuts
+// what is left, commits every outcome, gives back what it has not begun and returns nil. A second Run is not possible.
 func (s *Sender) Run(ctx context.Context) error {
 	base := context.WithoutCancel(ctx)
 	work, cut := context.WithCancel(base)         // of claims and dialogues: a stop must not tear them
@@ -100,6 +101,13 @@ func (s *Sender) Run(ctx context.Context) error {
 			cut()
 		}
 	})()
+	go func() {
+		select {
+		case <-s.cfg.Cut:
+			cut()
+		case <-work.Done():
+		}
+	}()
 	if s.abandon != nil {
 		defer context.AfterFunc(s.abandon, func() { cut(); closeBooks() })()
 	}

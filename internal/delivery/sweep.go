@@ -4,14 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"mailer/internal/db"
-	"mailer/internal/outbox"
 )
-
-// outboxKeep is how long ended single mails stay in the outbox, where they keep a repeat from being sent.
-const outboxKeep = 90 * 24 * time.Hour
 
 // sweep does what nobody in particular does: it ends sends that are done or past their time, closes what an ended send has left
 // open, and takes away notes that say nothing any more. Every process may do it at any time.
@@ -29,11 +24,7 @@ func (s *Store) sweep(ctx context.Context, h holder) error {
 	if err := s.closeEnded(ctx, h); err != nil {
 		return err
 	}
-	if err := s.forgetNotes(ctx); err != nil {
-		return err
-	}
-	_, err := outbox.Prune(ctx, s.db, outboxKeep)
-	return err
+	return s.forgetNotes(ctx)
 }
 
 // closeEnded closes the chunks of cancelled and expired sends and removes their retry rows, so that claims need not pass

@@ -5,6 +5,7 @@ package outbox
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"mailer/internal/db"
@@ -47,6 +48,18 @@ func Enqueue(ctx context.Context, q db.Q, m Mail) error {
 		ON CONFLICT (dedupe_key) DO NOTHING`
 	_, err := q.ExecContext(ctx, insert, m.DedupeKey, m.Kind, m.EnvelopeFrom, m.Recipient, m.Data)
 	return db.Err(err, "enqueue a mail")
+}
+
+// Seen returns how many mails there are whose DedupeKey begins with prefix, and when the newest was enqueued (the zero time
+// when there are none). Pruned ones do not count.
+func Seen(ctx context.Context, q db.Q, prefix string) (n int, newest time.Time, err error) {
+	var seen struct {
+		N      int          `db:"n"`
+		Newest sql.NullTime `db:"newest"`
+	}
+	const count = `SELECT count(*) AS n, max(created_at) AS newest FROM outbox WHERE starts_with(dedupe_key, $1)`
+	err = q.GetContext(ctx, &seen, count, prefix)
+	return seen.N, seen.Newest.Time, db.Err(err, "look into the outbox")
 }
 
 // Claim takes up to n due mails, oldest first, which nobody else gets before lease has passed. Every claim counts as an

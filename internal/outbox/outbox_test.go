@@ -105,3 +105,20 @@ func TestClaim(t *testing.T) {
 		t.Errorf("Prune took %d, %v; want the two that ended", n, err)
 	}
 }
+
+// Seen counts by the beginning of the key, whatever characters stand in it.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t)
+	for _, k := range []string{"confirm:1:a", "confirm:1:b", "confirm:10:a", "proof:1", "confirm_1:x", "confirm%1:x"} {
+		if err := outbox.Enqueue(t.Context(), d, mail(k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prefix, want := range map[string]int{"confirm:1:": 2, "confirm:": 3, "confirm:2:": 0, "confirm%": 1, "confirm_": 1, "": 6} {
+		n, newest, err := outbox.Seen(t.Context(), d, prefix)
+		if err != nil || n != want || (want > 0) != (time.Since(newest) < time.Hour) {
+			t.Errorf("Seen(%q) = %d, %v, %v; want %d", prefix, n, newest, err, want)
+		}
+	}
+}
