@@ -146,6 +146,8 @@ COMMENT ON FUNCTION decided IS
 CREATE VIEW delivery_state AS
     SELECT d.campaign_id, d.seq, d.subscriber_id, d.recipient, c.provider, c.id AS chunk_id,
            CASE WHEN o.kind IS NOT NULL THEN o.kind
+                WHEN s.state IN ('cancelled', 'expired') AND r.seq IS NOT NULL AND EXISTS (
+                    SELECT FROM outcomes x WHERE x.campaign_id = d.campaign_id AND x.seq = d.seq AND x.kind = 'doubt') THEN 'unknown'
                 WHEN s.state IN ('cancelled', 'expired') THEN s.state
                 WHEN r.seq IS NOT NULL THEN 'deferred'
                 WHEN c.lease_until > clock_timestamp() THEN 'claimed'

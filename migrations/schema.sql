@@ -316,6 +316,25 @@ PARTITION BY RANGE (campaign_id);
 
 COMMENT ON TABLE public.deliveries IS 'one message to one subscriber; written once, never updated (erasure excepted). Partitions are cut at launch';
 
+CREATE TABLE public.outcomes (
+    campaign_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    kind text NOT NULL,
+    class text DEFAULT ''::text NOT NULL,
+    code integer DEFAULT 0 NOT NULL,
+    enhanced text DEFAULT ''::text NOT NULL,
+    reply text DEFAULT ''::text NOT NULL,
+    queue_id text DEFAULT ''::text NOT NULL,
+    relay text DEFAULT ''::text NOT NULL,
+    took_ms integer DEFAULT 0 NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT outcomes_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'deferred'::text, 'doubt'::text, 'failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text])))
+)
+PARTITION BY RANGE (campaign_id);
+
+COMMENT ON TABLE public.outcomes IS 'what came of each attempt; appended, but a fact replaces a doubt. deferred and doubt are not terminal, all others are';
+
 CREATE TABLE public.retries (
     campaign_id bigint NOT NULL,
     seq bigint NOT NULL,
@@ -379,6 +398,9 @@ CREATE VIEW public.delivery_state AS
     c.id AS chunk_id,
         CASE
             WHEN (o.kind IS NOT NULL) THEN o.kind
+            WHEN ((s.state = ANY (ARRAY['cancelled'::text, 'expired'::text])) AND (r.seq IS NOT NULL) AND (EXISTS ( SELECT
+               FROM public.outcomes x
+              WHERE ((x.campaign_id = d.campaign_id) AND (x.seq = d.seq) AND (x.kind = 'doubt'::text))))) THEN 'unknown'::text
             WHEN (s.state = ANY (ARRAY['cancelled'::text, 'expired'::text])) THEN s.state
             WHEN (r.seq IS NOT NULL) THEN 'deferred'::text
             WHEN (c.lease_until > clock_timestamp()) THEN 'claimed'::text
@@ -697,25 +719,6 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE public.outcomes (
-    campaign_id bigint NOT NULL,
-    seq bigint NOT NULL,
-    attempt integer NOT NULL,
-    kind text NOT NULL,
-    class text DEFAULT ''::text NOT NULL,
-    code integer DEFAULT 0 NOT NULL,
-    enhanced text DEFAULT ''::text NOT NULL,
-    reply text DEFAULT ''::text NOT NULL,
-    queue_id text DEFAULT ''::text NOT NULL,
-    relay text DEFAULT ''::text NOT NULL,
-    took_ms integer DEFAULT 0 NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT outcomes_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'deferred'::text, 'doubt'::text, 'failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text])))
-)
-PARTITION BY RANGE (campaign_id);
-
-COMMENT ON TABLE public.outcomes IS 'what came of each attempt; appended, but a fact replaces a doubt. deferred and doubt are not terminal, all others are';
 
 CREATE TABLE public.permits (
     process uuid NOT NULL,

@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"mailer/cmd/mailer/demo"
@@ -49,6 +51,11 @@ func (c *demoCmd) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	unlock, err := lockDemo(cfg.Home)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	stay := !c.Once && onTerminal(p.stdout)
 	stopNews, err := d.openNewsroom(cfg)
 	if err != nil {
@@ -57,7 +64,7 @@ func (c *demoCmd) Run(ctx context.Context, p *program) (err error) {
 	defer stopNews()
 	d.svc, err = p.startService(ctx, cfg, serviceOptions{web: true, sender: true, scheduler: stay, inboxListen: d.places.Inbox})
 	if err != nil {
-		return err
+		return d.interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, d.svc.stop(p.cut)) }()
 	if err := d.places.remember(cfg.Home, d.svc); err != nil {
@@ -71,6 +78,7 @@ func (c *demoCmd) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	if !stay {
+		p.say("the demo has ended, and its pages with it; start it on a terminal, without --once, to open them")
 		return nil
 	}
 	p.say("the demo stays up until Ctrl-C")
@@ -197,6 +205,23 @@ func (d *demoRun) watch(ctx context.Context, campaign int64) (delivery.Balance, 
 		case <-tick.C:
 		}
 	}
+}
+
+// lockDemo keeps a second demo out of the folder: it would take other ports, and the links in the first one's mails lead to
+// the ports that are remembered.
+func lockDemo(home string) (unlock func(), err error) {
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "the folder %s cannot be made; choose another one with --home", home)
+	}
+	f, err := os.OpenFile(filepath.Join(home, "demo.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "the folder %s cannot be written to; choose another one with --home", home)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, errs.New(errs.Unavailable, "a demo is running in %s already; stop it, or start this one in another folder", home)
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 // free returns the address if its port can be had, else one on the same host that can.

@@ -108,7 +108,7 @@ func (d *demoRun) findMail(s *demoSummary) error {
 	if err != nil {
 		return errs.Wrap(err, errs.Internal, "read a caught mail")
 	}
-	s.Mail = d.svc.inboxURL + "/mail/" + m.ID
+	s.Mail = d.svc.inboxURL + "/m/" + m.ID
 	s.Leave = strings.Trim(parsed.Header.Get("List-Unsubscribe"), "<>")
 	return nil
 }

@@ -26,7 +26,8 @@ wants; a campaign cannot start before they are there.
 
 Examples:
   mailer lists create weekly --name "The Weekly" --from-name "The Weekly" --from-address weekly@news.example.org \
-      --legal-name "Example Press Ltd" --postal-address "1 High Street, Anytown AB1 2CD" --time-zone Europe/London
+      --legal-name "Example Press Ltd" --postal-address "1 High Street, Anytown AB1 2CD" \
+      --contact hello@news.example.org --time-zone Europe/London
   mailer lists create --file weekly.toml
   mailer lists update weekly --accent-colour "#7a1f2b"
   mailer lists show weekly --json`

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -17,9 +18,15 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
+		first := time.Now()
 		stop()
-		<-signals
-		close(cut)
+		for range signals {
+			// timeout(1) and some supervisors signal the process and then its group: that is one wish, not two.
+			if time.Since(first) > time.Second {
+				close(cut)
+				return
+			}
+		}
 	}()
 	p := &program{env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cut: cut}
 	os.Exit(p.run(ctx, os.Args[1:]))

@@ -25,7 +25,7 @@ processes may work on one database, each with some of the roles or all of them.
 Examples:
   mailer serve
   mailer serve --roles sender
-  mailer serve --listen 127.0.0.1:9000`
+  MAILER_LISTEN=127.0.0.1:9000 mailer serve   (set it for the other commands too: it stands in the links they make)`
 }
 
 func (c *serveCmd) Run(ctx context.Context, p *program) error {

@@ -38,7 +38,7 @@ func (s *Store) Balance(ctx context.Context, campaign int64) (Balance, error) {
 }
 
 // A closed chunk is its tally and its retry rows; an open one is its deciding outcomes, its retry rows, and the rest of its
-// range, which nothing is written down for yet. A chunk that was never claimed has no outcomes to look for.
+// range, which nothing is written down for yet. Once the send has ended, a doubt that waited for its retry is unknown. A chunk that was never claimed has no outcomes to look for.
 const balanceSQL = `
 	WITH open AS MATERIALIZED (
 		SELECT c.id, c.to_seq - c.from_seq + 1 AS size, coalesce(c.lease_until > clock_timestamp(), false) AS live,
@@ -49,7 +49,9 @@ const balanceSQL = `
 		WHERE c.campaign_id = $1 AND c.closed_at IS NULL
 	), waiting AS MATERIALIZED (
 		SELECT count(*) AS n, min(due) AS next_due,
-		       count(*) FILTER (WHERE o.id IS NOT NULL) AS in_open, count(*) FILTER (WHERE o.live) AS in_live
+		       count(*) FILTER (WHERE o.id IS NOT NULL) AS in_open, count(*) FILTER (WHERE o.live) AS in_live,
+		       count(*) FILTER (WHERE EXISTS (SELECT FROM outcomes d WHERE d.campaign_id = r.campaign_id AND d.seq = r.seq
+		                                      AND d.kind = 'doubt')) AS doubts
 		FROM retries r LEFT JOIN open o ON o.id = r.chunk_id
 		WHERE r.campaign_id = $1
 	), ended AS (
@@ -72,9 +74,9 @@ const balanceSQL = `
 	       CASE WHEN o.over THEN 0 ELSE h.claimed END AS claimed,
 	       CASE WHEN o.over THEN 0 ELSE w.n END AS deferred,
 	       CASE WHEN NOT o.over THEN w.next_due END AS next_due,
-	       e.accepted, e.failed, e.suppressed, e.unknown,
-	       e.expired + CASE WHEN s.state = 'expired' THEN rest.n ELSE 0 END AS expired,
-	       CASE WHEN s.state = 'cancelled' THEN rest.n ELSE 0 END AS cancelled
+	       e.accepted, e.failed, e.suppressed, e.unknown + CASE WHEN o.over THEN w.doubts ELSE 0 END AS unknown,
+	       e.expired + CASE WHEN s.state = 'expired' THEN rest.n - w.doubts ELSE 0 END AS expired,
+	       CASE WHEN s.state = 'cancelled' THEN rest.n - w.doubts ELSE 0 END AS cancelled
 	FROM sends s JOIN over o USING (campaign_id), waiting w, ended e, at_hand h, rest
 	WHERE s.campaign_id = $1`
 

@@ -122,6 +122,48 @@ func TestCancelledInDoubt(t *testing.T) {
 	r.agrees()
 }
 
+// A reader in doubt who waits to be tried again when the send is cancelled, or its time runs out, may have the mail: the
+// balance says unknown from that moment on, and goes on saying so.
+func TestWaitingDoubtAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(r *rig) error{
+		StateCancelled: func(r *rig) error { return r.store.Cancel(t.Context(), testCampaign, "the wrong story") },
+		StateExpired: func(r *rig) error {
+			r.exec(`UPDATE sends SET expires_at = now()`)
+			return r.store.sweep(t.Context(), holder{process: newUUID(), lease: time.Hour, doubtWait: time.Hour})
+		},
+	} {
+		t.Run("SND-23 "+name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.readers(30)
+			s := smtptest.Start(t, smtptest.On(smtptest.Recorded, forFirst(addressOf(7), 1, smtptest.Drop())))
+			r.launch()
+			sender := r.sender(r.relay(s), with(func(c *SenderConfig) { c.Backoff = func(int, string) time.Duration { return time.Hour } }))
+			r.until("all but the doubts are out", func() bool { b := r.balance(); return b.Deferred > 0 && b.Accepted+b.Deferred == 30 })
+			doubts := r.balance().Deferred
+			sender.stop()
+			if err := end(r); err != nil {
+				t.Fatal(err)
+			}
+			if b := r.balance(); b.Unknown != doubts || b.Open() != 0 || b.Accepted != 30-doubts {
+				t.Errorf("at the end: %+v; want %d unknown", b, doubts)
+			}
+			r.agrees()
+			if err := r.store.sweep(t.Context(), holder{process: newUUID(), lease: time.Hour, doubtWait: time.Hour}); err != nil {
+				t.Fatal(err)
+			}
+			if n := r.count(`SELECT count(*) FROM retries`); n != 0 {
+				t.Errorf("%d retry rows of an ended send", n)
+			}
+			if b := r.balance(); b.Unknown != doubts || b.Open() != 0 {
+				t.Errorf("after the sweep: %+v; want %d unknown", b, doubts)
+			}
+			r.agrees()
+		})
+	}
+}
+
 // States and OldestOpen tell others of sends without their rows.
 func TestOverview(t *testing.T) {
 	t.Parallel()

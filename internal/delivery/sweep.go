@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/jmoiron/sqlx"
+
 	"mailer/internal/db"
 )
 
@@ -60,7 +62,8 @@ func (s *Store) closeEnded(ctx context.Context, h holder) error {
 	return s.dropEndedRetries(ctx, h)
 }
 
-// dropEndedRetries removes the retry rows of ended sends: their deliveries derive as cancelled or expired.
+// dropEndedRetries removes the retry rows of ended sends: their deliveries derive as cancelled or expired. One that was in
+// doubt stays so for good, since nobody will try it again, and is known by name as unknown.
 func (s *Store) dropEndedRetries(ctx context.Context, h holder) error {
 	const batch = 500
 	for ctx.Err() == nil {
@@ -81,15 +84,42 @@ func (s *Store) dropEndedRetries(ctx context.Context, h holder) error {
 		if err := s.recoverRetries(ctx, h, keys); err != nil {
 			return err
 		}
-		const remove = `
-			DELETE FROM retries r USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) k(campaign_id, seq, token)
-			WHERE r.campaign_id = k.campaign_id AND r.seq = k.seq AND r.token = k.token AND r.owner = $4`
-		campaigns, seqs, tokens := splitKeys(keys)
-		if _, err := s.db.ExecContext(ctx, remove, campaigns, seqs, tokens, h.process); err != nil {
-			return db.Err(err, "end retries")
+		if err := db.InTx(ctx, s.db, func(tx *sqlx.Tx) error { return endRetries(ctx, tx, h, keys) }); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func endRetries(ctx context.Context, tx *sqlx.Tx, h holder, keys []retryKey) error {
+	campaigns, seqs, tokens := splitKeys(keys)
+	var chunks []int64
+	// Chunks are locked before retry rows, as everywhere.
+	const lock = `
+		SELECT c.id FROM chunks c WHERE c.id IN (
+			SELECT r.chunk_id FROM retries r JOIN unnest($1::bigint[], $2::bigint[]) k(campaign_id, seq)
+			ON r.campaign_id = k.campaign_id AND r.seq = k.seq)
+		ORDER BY c.id FOR NO KEY UPDATE`
+	if err := tx.SelectContext(ctx, &chunks, lock, campaigns, seqs); err != nil {
+		return db.Err(err, "end retries")
+	}
+	const remove = `
+		WITH gone AS (
+			DELETE FROM retries r USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) k(campaign_id, seq, token)
+			WHERE r.campaign_id = k.campaign_id AND r.seq = k.seq AND r.token = k.token AND r.owner = $4
+			RETURNING r.campaign_id, r.seq
+		), doubts AS (
+			SELECT o.campaign_id, o.seq, max(o.attempt) AS attempt FROM gone g
+			JOIN outcomes o ON o.campaign_id = g.campaign_id AND o.seq = g.seq AND o.kind = 'doubt'
+			GROUP BY o.campaign_id, o.seq
+		)
+		UPDATE outcomes o SET kind = 'unknown' FROM doubts d
+		WHERE o.campaign_id = d.campaign_id AND o.seq = d.seq AND o.attempt = d.attempt`
+	if _, err := tx.ExecContext(ctx, remove, campaigns, seqs, tokens, h.process); err != nil {
+		return db.Err(err, "end retries")
+	}
+	_, err := tx.ExecContext(ctx, recountSQL, numbers(chunks))
+	return db.Err(err, "end retries")
 }
 
 // forgetNotes removes the notes of processes that are no more (or that have been idle) once they say nothing: each delivery
