@@ -1,10 +1,8 @@
 package articles
 
 import (
-	"cmp"
 	"regexp"
 	"strings"
-	"unicode"
 )
 
 // appealFound is the part of a text that asks for support: units from..to, and what they are.
@@ -13,6 +11,9 @@ type appealFound struct {
 	ParsedAppeal
 	paragraphs int
 }
+
+// maxAppeal is how many units from the end an appeal may begin.
+const maxAppeal = 60
 
 // evidence is how much a paragraph speaks like an appeal: 0 not at all, 1 somewhat, 2 clearly. Speech in quotation marks
 // is somebody else's and does not count.
@@ -47,7 +48,15 @@ func evidence(text string) int {
 // imperative reports whether a paragraph asks its reader to give, though it speaks of nobody else: "Please donate today."
 func imperative(text string) bool {
 	t := quoted.ReplaceAllString(text, " ")
-	return len(strings.Fields(t)) <= 30 && yourself.MatchString(t) && (asks[0].MatchString(t) || asks[3].MatchString(t) || asks[2].MatchString(t) || asks[14].MatchString(t)) && !reports(t)
+	if len(strings.Fields(t)) > 30 || !yourself.MatchString(t) || reports(t) {
+		return false
+	}
+	for _, i := range []int{0, 2, 3, 14} { // to give, to join, an amount; French
+		if asks[i].MatchString(t) {
+			return true
+		}
+	}
+	return false
 }
 
 // reports reports whether a text tells what somebody said.
@@ -79,51 +88,6 @@ func isAppealHeading(u unit) bool {
 	return headingLike(u) && (appealHeading.MatchString(text) || appealByName.MatchString(text))
 }
 
-var (
-	urlInText = regexp.MustCompile(`https?://[^\s<>()\[\]"“”«»]+[^\s<>()\[\]"“”«».,;:!?]`)
-	bareURL   = regexp.MustCompile(`\b(?:www\.[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[^\s<>()"“”]*[^\s<>()"“”.,;:!?])?|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[^\s<>()"“”]*[^\s<>()"“”.,;:!?])`)
-)
-
-// findURL returns the first address in a text as it stands there, and as a link.
-func findURL(text string) (as, link string) {
-	if m := urlInText.FindString(text); m != "" {
-		return m, m
-	}
-	if m := bareURL.FindString(text); m != "" {
-		return m, "https://" + m
-	}
-	return "", ""
-}
-
-// buttonOf reads the words on a button, and where it leads if that is said: "Become a supporter", "[Donate now]", "Donate
-// → https://…".
-func buttonOf(u unit) (label, link string, ok bool) {
-	text := u.text
-	link = u.link
-	if as, found := findURL(text); as != "" {
-		link = cmp.Or(link, found)
-		text = strings.Replace(text, as, "", 1)
-	}
-	text = strings.TrimFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '!' && r != '$' && r != '€' && r != '£'
-	})
-	if !startsButton(text) {
-		return "", "", false
-	}
-	if n := len(strings.Fields(text)); n == 0 || n > 7 || len(text) > 60 || strings.HasSuffix(strings.TrimSpace(u.text), ".") || strings.HasSuffix(text, ",") {
-		return "", "", false
-	}
-	return strings.TrimSpace(text), link, true
-}
-
-// gives reports whether the words of a button can only be those of an appeal.
-func gives(label string) bool {
-	low := strings.ToLower(label)
-	return giving.MatchString(label) && !strings.HasPrefix(low, "join the conversation") && !strings.Contains(low, "newsletter")
-}
-
-func startsButton(text string) bool { return buttonWords.MatchString(text) }
-
 // findAppeal looks for an appeal for support at the end of units, from the index first on. The earliest place counts from
 // where on everything speaks to the reader on behalf of the newsroom: below a heading that says so, or for several
 // paragraphs, or down to a button. A story that talks about donations does neither: it speaks of others.
@@ -131,7 +95,7 @@ func findAppeal(units []unit, first int) (appealFound, bool) {
 	if n := len(units) / 3; first < n && len(units) > 8 { // not in the first third of a longer text
 		first = n
 	}
-	for i := max(first, 1); i < len(units); i++ {
+	for i := max(first, 1, len(units)-maxAppeal); i < len(units); i++ {
 		heading := isAppealHeading(units[i])
 		weight := evidence(units[i].text)
 		if !heading && weight < 2 {
@@ -154,7 +118,7 @@ func findAppeal(units []unit, first int) (appealFound, bool) {
 // appealHolds weighs a tail of the text against being an appeal. Somewhere in it a newsroom must ask for itself: by its
 // words, or by a button to give.
 func appealHolds(tail []unit, heading bool) bool {
-	total, asking, story, pleas := 0, 0, 0, 0
+	total, asking, story, pleas, texts := 0, 0, 0, 0, 0
 	button, itself := false, false
 	for i, u := range tail {
 		if label, _, ok := buttonOf(u); ok && i > 0 {
@@ -166,6 +130,9 @@ func appealHolds(tail []unit, heading bool) bool {
 		if i == 0 && heading {
 			total += 1 + min(evidence(u.text), 1)
 			continue
+		}
+		if u.words() >= 5 {
+			texts++
 		}
 		switch e := evidence(u.text); {
 		case e > 0:
@@ -185,7 +152,7 @@ func appealHolds(tail []unit, heading bool) bool {
 	case !itself:
 		return false
 	case heading:
-		return asking >= 1 && story <= asking || button && story == 0 && len(tail) <= 6
+		return asking >= 1 && story <= asking || button && texts > 0 && story == 0 && len(tail) <= 6
 	case button:
 		return asking >= 1 && story == 0
 	}
@@ -218,7 +185,8 @@ func reachUp(units []unit, i, first int, heading bool) int {
 }
 
 // trade are words that a paragraph about a newsroom's work has.
-var trade = regexp.MustCompile(`(?i)\b(?:reporters?|reporting|journalis\w+|newsroom|readers?|editors?|stories|donat\w+|supporters?|members?|subscribers?|rédaction|lecteurs|redaktion|leser\w*)\b`)
+var trade = regexp.MustCompile(`(?i)\b(?:reporters?|reporting|journalis\w+|newsroom|readers?|editors?|stories|` +
+	`donat\w+|supporters?|members?|subscribers?|rédaction|lecteurs|redaktion|leser\w*)\b`)
 
 // headingAbove looks for a heading up to three paragraphs above an appeal, when those between tell of a newsroom's work and
 // quote nobody: appeals like to begin with a small story. It returns 0 when there is none.
@@ -233,97 +201,4 @@ func headingAbove(units []unit, i, first int) int {
 		}
 	}
 	return 0
-}
-
-// readAppeal makes an appeal of units[from:to].
-func readAppeal(units []unit, from, to int) appealFound {
-	a := appealFound{from: from, to: to}
-	list := append([]unit(nil), units[from:to]...)
-	if len(list) > 1 && (headingLike(list[0]) || isAppealHeading(list[0])) {
-		a.Heading = strings.Trim(list[0].text, " *_#:")
-		list = list[1:]
-	}
-	if len(list) > 0 && a.Heading == "" {
-		a.Heading = splitHeading(&list[0])
-	}
-	at := -1
-	for i, u := range list { // the last button counts, one with an address before others
-		if label, link, ok := buttonOf(u); ok && (link != "" || a.URL == "") {
-			a.Button, a.URL, at = label, link, i
-		}
-	}
-	var body []string
-	for i, u := range list {
-		if i == at || divider.MatchString(u.text) {
-			continue
-		}
-		if m := onlyURL.FindStringSubmatch(u.text); m != nil {
-			if a.URL == "" {
-				a.URL = m[1]
-			}
-			continue
-		}
-		if _, _, ok := buttonOf(u); !ok && isJunk(u.text) {
-			continue
-		}
-		if a.URL == "" {
-			_, found := findURL(u.text)
-			a.URL = cmp.Or(u.link, found)
-		}
-		if m := bulleted.FindStringSubmatch(u.text); m != nil && u.markdown == "" {
-			item := "- " + markdownText(m[1])
-			if n := len(body); n > 0 && strings.HasPrefix(body[n-1], "- ") {
-				body[n-1] += "\n" + item
-			} else {
-				body = append(body, item)
-			}
-			continue
-		}
-		if u.markdown != "" {
-			body = append(body, u.markdown)
-			continue
-		}
-		body = append(body, markdownText(u.text))
-	}
-	body = signature(body)
-	a.paragraphs = len(body)
-	a.Body = strings.Join(body, "\n\n")
-	return a
-}
-
-// splitHeading takes the first sentence off a paragraph when it is the heading that the appeal lacks: "Before you go, a
-// word from us. We are …".
-func splitHeading(u *unit) string {
-	m := sentenceEnd.FindStringIndex(u.text)
-	if m == nil || u.markdown != "" {
-		return ""
-	}
-	head := strings.TrimSpace(u.text[:m[1]])
-	if !isAppealHeading(unit{text: head}) || len(strings.Fields(head)) > 9 || len(strings.Fields(u.text[m[1]:])) < 8 {
-		return ""
-	}
-	u.text = u.text[m[1]:]
-	return strings.TrimSuffix(head, ".")
-}
-
-// signature joins the lines of a name with what its bearer is at the end of an appeal, so that they stay one paragraph.
-func signature(body []string) []string {
-	for i := 0; i+1 < len(body); i++ {
-		if isPerson(strings.Trim(body[i], "–—- ,"), 2) && len(strings.Fields(body[i+1])) <= 10 && (isInfo(body[i+1]) || hasWord(body[i+1], roleWords)) && !endsSentence(body[i+1]) {
-			body[i] += "\\\n" + body[i+1]
-			body = append(body[:i+1], body[i+2:]...)
-		}
-	}
-	return body
-}
-
-// markdownSpecial are the characters that would be mark-up in Markdown.
-var (
-	markdownSpecial = regexp.MustCompile("([\\\\`*_\\[\\]<])")
-	markdownStart   = regexp.MustCompile(`^(?:([#>+~-])|(\d{1,9})([.)]))(\s|$)`)
-)
-
-// markdownText writes plain text as Markdown that shows it as it is.
-func markdownText(s string) string {
-	return markdownStart.ReplaceAllString(markdownSpecial.ReplaceAllString(s, `\$1`), `$2\$1$3$4`)
 }

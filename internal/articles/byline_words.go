@@ -46,6 +46,9 @@ var fieldWords = wordSet(
 // nameParticles stand in lower case inside a name.
 var nameParticles = wordSet("de la le les du des del della di da das do dos van von der den ten ter te zu zum y e al el bin bint ibn ben abu af av st. san santa")
 
+// honorifics stand before a name and are no part of it that counts.
+var honorifics = wordSet("dr prof professor sir dame mr mrs ms rev lord lady mme m")
+
 // postNominals follow a name after a comma and are no author of their own.
 var postNominals = wordSet("jr jr. sr sr. ii iii iv phd ph.d ph.d. dphil md m.d m.d. msc ma mba rn dds esq esq. frs obe mbe cbe kc qc jd llm")
 

@@ -67,6 +67,7 @@ func withoutTracking(query string) string {
 	}
 	var kept []string
 	for p := range strings.SplitSeq(query, "&") {
+		p = strings.TrimSpace(p)
 		key, _, _ := strings.Cut(p, "=")
 		if k, err := url.QueryUnescape(key); err == nil {
 			key = k

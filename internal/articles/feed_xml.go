@@ -60,7 +60,9 @@ func rssItem(i *rss.Item, base *url.URL) rawItem {
 		r.categories = append(r.categories, dc.Subject...)
 		r.language = cmp.Or(dc.Language...)
 	}
-	r.dates = append(r.dates, value(i.Extensions, "dcterms", "created"), value(i.Extensions, "dcterms", "issued"), value(i.Extensions, "atom", "published"), value(i.Extensions, "atom", "updated"))
+	for _, d := range [][2]string{{"dcterms", "created"}, {"dcterms", "issued"}, {"atom", "published"}, {"atom", "updated"}} {
+		r.dates = append(r.dates, value(i.Extensions, d[0], d[1]))
+	}
 	if len(r.bylines) == 0 && i.Author != "" {
 		r.bylines = []string{i.Author}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
+	"mailer/internal/fetch"
 )
 
 // Bounds of how often a feed is read, in seconds.
@@ -49,7 +50,8 @@ type Feed struct {
 const feedColumns = `f.id, f.slug, f.url, f.title, f.section, f.home_url, f.language, f.poll_seconds, f.etag, f.last_modified, f.body_hash, f.moved_to,
 	f.polled_at, f.next_poll_at, f.good_at, f.last_error, f.failing_since, f.failures, f.created_at`
 
-const selectFeed = `SELECT ` + feedColumns + `, (SELECT count(DISTINCT fi.article_id) FROM feed_items fi WHERE fi.feed_id = f.id) AS stories FROM feeds f WHERE f.removed_at IS NULL `
+const selectFeed = `SELECT ` + feedColumns + `, (SELECT count(DISTINCT fi.article_id) FROM feed_items fi WHERE fi.feed_id = f.id) AS stories
+	FROM feeds f WHERE f.removed_at IS NULL `
 
 // AddFeed adds a feed that is due at once. A slug is made from title or host when there is none; an address without a
 // scheme is taken for https; a feed that was removed is taken up again, with its stories. Of f, URL, Slug, Title, Section, Language and PollSeconds count.
@@ -57,7 +59,7 @@ const selectFeed = `SELECT ` + feedColumns + `, (SELECT count(DISTINCT fi.articl
 // when slug or address are in use.
 func (s *Store) AddFeed(ctx context.Context, f Feed) (Feed, error) {
 	made := f.Slug == ""
-	if err := s.prepare(&f); err != nil {
+	if err := f.prepare(s.fetch); err != nil {
 		return Feed{}, err
 	}
 	err := db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
@@ -91,7 +93,7 @@ func (s *Store) AddFeed(ctx context.Context, f Feed) (Feed, error) {
 }
 
 // prepare checks and completes what AddFeed was given.
-func (s *Store) prepare(f *Feed) error {
+func (f *Feed) prepare(c *fetch.Client) error {
 	f.URL = strings.TrimSpace(f.URL)
 	if rest, ok := strings.CutPrefix(f.URL, "feed://"); ok {
 		f.URL = "https://" + rest
@@ -101,7 +103,7 @@ func (s *Store) prepare(f *Feed) error {
 	if f.URL != "" && !strings.Contains(f.URL, "://") {
 		f.URL = "https://" + f.URL
 	}
-	if err := s.fetch.Check(f.URL); err != nil {
+	if err := c.Check(f.URL); err != nil {
 		return err
 	}
 	u, err := url.Parse(f.URL)

@@ -105,7 +105,7 @@ func (f figure) image(base *url.URL) (img render.Image, ok bool) {
 	}
 	var makers []string
 	for n := range f.holder.Descendants() {
-		if n.DataAtom == atom.Figcaption || strings.Contains(attr(n, "class"), "wp-caption-text") || strings.Contains(attr(n, "class"), "caption") && n.DataAtom != atom.Img {
+		if class := attr(n, "class"); n.DataAtom == atom.Figcaption || strings.Contains(class, "caption") && n.DataAtom != atom.Img {
 			caption := captionText(n, &makers)
 			captioned(&img, caption)
 			break

@@ -94,7 +94,9 @@ func text(list []ext.Extension) string {
 func credits(list []ext.Extension) string {
 	var out []string
 	for _, e := range list {
-		if role := strings.ToLower(e.Attrs["role"]); e.Value != "" && (role == "" || strings.Contains(role, "photo") || strings.Contains(role, "illustrat") || role == "owner" || role == "provider") {
+		role := strings.ToLower(e.Attrs["role"])
+		made := role == "" || strings.Contains(role, "photo") || strings.Contains(role, "illustrat") || role == "owner" || role == "provider"
+		if e.Value != "" && made {
 			out = append(out, textOfHTML(e.Value))
 		}
 	}

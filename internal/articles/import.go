@@ -45,9 +45,11 @@ func (s *Store) Import(ctx context.Context, p Parsed) (a Article, created bool, 
 			language = $12, body_html = $13, changed_at = CASE WHEN content_hash = $14 THEN changed_at ELSE $15 END, content_hash = $14, by_hand = true, gone_at = NULL
 			WHERE id = (SELECT id FROM articles WHERE canonical_url = nullif($2, '') OR feed_id IS NULL AND guid = $1 ORDER BY canonical_url = $2 DESC NULLS LAST LIMIT 1)
 			RETURNING id`
-		const insert = `INSERT INTO articles (guid, canonical_url, url, title, dek, authors, section, tags, image, published_at, words, language, body_html, content_hash, changed_at, by_hand, created_at)
+		const insert = `INSERT INTO articles (guid, canonical_url, url, title, dek, authors, section, tags, image, published_at, words,
+				language, body_html, content_hash, changed_at, by_hand, created_at)
 			VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, true, $15) ON CONFLICT DO NOTHING RETURNING id`
-		args := []any{guid, canonical, st.URL, st.Title, st.Dek, c.authors, st.Section, pq.Array(c.tags), c.image, st.Published, st.Words, st.Language, st.BodyHTML, sum, now}
+		args := []any{guid, canonical, st.URL, st.Title, st.Dek, c.authors, st.Section, pq.Array(c.tags), c.image,
+			st.Published, st.Words, st.Language, st.BodyHTML, sum, now}
 		for _, q := range []string{update, insert, update} { // the third when another import was faster
 			var ids []int64
 			if err := tx.SelectContext(ctx, &ids, q, args...); err != nil {

@@ -145,7 +145,8 @@ func ldAuthors(v any) []render.Author {
 		}
 		names := parseByline(ldString(m["name"]))
 		if len(names) == 1 {
-			more := render.Author{Name: names[0].Name, Title: ldString(m["jobTitle"]), Institution: cmp.Or(ldString(m["affiliation"]), ldString(m["worksFor"])), Bio: ldString(m["description"])}
+			more := render.Author{Name: names[0].Name, Title: ldString(m["jobTitle"]),
+				Institution: cmp.Or(ldString(m["affiliation"]), ldString(m["worksFor"])), Bio: ldString(m["description"])}
 			names[0] = mergeAuthor(names[0], more)
 		}
 		if strings.HasSuffix(ldString(m["@type"]), "Organization") {

@@ -15,17 +15,17 @@ import (
 )
 
 // keep writes down what a feed said, in one transaction under its lease: the stories, and that the poll went well.
-func (s *Store) keep(ctx context.Context, f Feed, token string, a answer, r *PollResult) error {
-	now := s.now()
-	r.NextPoll = now.Add(time.Duration(f.PollSeconds) * time.Second)
+func (h held) keep(ctx context.Context, a answer, r *PollResult) error {
+	f, now := h.feed, h.store.now()
+	r.NextPoll = now.Add(h.interval())
 	r.Unchanged, r.Items, r.Skipped = a.unchanged, len(a.feed.Items), a.feed.Skipped
-	err := db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
+	err := db.InTx(ctx, h.store.db, func(tx *sqlx.Tx) error {
 		r.New, r.Changed = 0, 0
-		var held []int64
-		if err := tx.SelectContext(ctx, &held, `SELECT id FROM feeds WHERE id = $1 AND lease = $2 FOR UPDATE`, f.ID, token); err != nil {
+		var ours []int64
+		if err := tx.SelectContext(ctx, &ours, `SELECT id FROM feeds WHERE id = $1 AND lease = $2 FOR UPDATE`, f.ID, h.token); err != nil {
 			return db.Err(err, "lock feed")
 		}
-		if len(held) == 0 {
+		if len(ours) == 0 {
 			return errs.New(errs.Internal, "the lease of feed %s was lost while it was read", f.Slug)
 		}
 		if !a.unchanged {
@@ -90,8 +90,10 @@ func (k *keeper) all(ctx context.Context, items []item) error {
 		guids, ids, positions, sections = append(guids, it.GUID), append(ids, id), append(positions, int64(it.Position)), append(sections, it.Story.Section)
 	}
 	const q = `INSERT INTO feed_items (feed_id, guid, article_id, position, section, first_seen, last_seen)
-		SELECT $1, u.guid, u.article_id, u.position, u.section, $2, $2 FROM unnest($3::text[], $4::bigint[], $5::int[], $6::text[]) AS u(guid, article_id, position, section)
-		ON CONFLICT (feed_id, guid) DO UPDATE SET article_id = excluded.article_id, position = excluded.position, section = excluded.section, last_seen = excluded.last_seen`
+		SELECT $1, u.guid, u.article_id, u.position, u.section, $2, $2
+		FROM unnest($3::text[], $4::bigint[], $5::int[], $6::text[]) AS u(guid, article_id, position, section)
+		ON CONFLICT (feed_id, guid) DO UPDATE SET article_id = excluded.article_id, position = excluded.position,
+			section = excluded.section, last_seen = excluded.last_seen`
 	_, err := k.tx.ExecContext(ctx, q, k.feed.ID, k.now, pq.Array(guids), pq.Array(ids), pq.Array(positions), pq.Array(sections))
 	return db.Err(err, "note what a feed lists")
 }
@@ -122,7 +124,8 @@ func (k *keeper) recall(ctx context.Context, items []item) error {
 		GUID string `db:"guid"`
 		ID   int64  `db:"article_id"`
 	}
-	if err := k.tx.SelectContext(ctx, &listed, `SELECT guid, article_id FROM feed_items WHERE feed_id = $1 AND guid = ANY($2)`, k.feed.ID, pq.Array(guids)); err != nil {
+	const mine = `SELECT guid, article_id FROM feed_items WHERE feed_id = $1 AND guid = ANY($2)`
+	if err := k.tx.SelectContext(ctx, &listed, mine, k.feed.ID, pq.Array(guids)); err != nil {
 		return db.Err(err, "look for stories of a feed")
 	}
 	ids := []int64{}
@@ -167,8 +170,9 @@ func (k *keeper) one(ctx context.Context, it item) (int64, error) {
 	}
 	// A story keeps the date it had first, unless an earlier one turns up: publishers who date a story anew at every
 	// change would have it mailed as new.
-	const q = `UPDATE articles SET feed_id = $2, canonical_url = coalesce(nullif($3, ''), canonical_url), url = $4, title = $5, dek = $6, authors = $7, section = $8, tags = $9,
-		image = $10, published_at = CASE WHEN $11 THEN least(published_at, $12) ELSE published_at END, words = $13, language = $14, body_html = $15, content_hash = $16,
+	const q = `UPDATE articles SET feed_id = $2, canonical_url = coalesce(nullif($3, ''), canonical_url), url = $4, title = $5, dek = $6,
+		authors = $7, section = $8, tags = $9, image = $10, published_at = CASE WHEN $11 THEN least(published_at, $12) ELSE published_at END,
+		words = $13, language = $14, body_html = $15, content_hash = $16,
 		changed_at = CASE WHEN content_hash = $16 THEN changed_at ELSE $17 END, gone_at = NULL WHERE id = $1`
 	_, err = k.tx.ExecContext(ctx, q, id, k.feed.ID, it.Canonical, it.Story.URL, it.Story.Title, it.Story.Dek, c.authors, it.Story.Section, pq.Array(c.tags),
 		c.image, it.Dated, it.Story.Published, it.Story.Words, it.Story.Language, it.Story.BodyHTML, sum, k.now)
@@ -186,7 +190,8 @@ func (k *keeper) insert(ctx context.Context, it item) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	const q = `INSERT INTO articles (feed_id, guid, canonical_url, url, title, dek, authors, section, tags, image, published_at, changed_at, words, language, body_html, content_hash, created_at)
+	const q = `INSERT INTO articles (feed_id, guid, canonical_url, url, title, dek, authors, section, tags, image, published_at, changed_at,
+			words, language, body_html, content_hash, created_at)
 		VALUES ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $16, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING RETURNING id`
 	var ids []int64
 	err = k.tx.SelectContext(ctx, &ids, q, k.feed.ID, it.GUID, it.Canonical, it.Story.URL, it.Story.Title, it.Story.Dek, c.authors, it.Story.Section, pq.Array(c.tags),
@@ -199,7 +204,9 @@ func (k *keeper) insert(ctx context.Context, it item) (int64, error) {
 		return ids[0], nil
 	}
 	// Another feed, polled at this moment, was first.
-	err = k.tx.SelectContext(ctx, &ids, `SELECT id FROM articles WHERE canonical_url = nullif($1, '') OR feed_id = $2 AND guid = $3 ORDER BY canonical_url = $1 DESC NULLS LAST LIMIT 1`,
+	const other = `SELECT id FROM articles WHERE canonical_url = nullif($1, '') OR feed_id = $2 AND guid = $3
+		ORDER BY canonical_url = $1 DESC NULLS LAST LIMIT 1`
+	err = k.tx.SelectContext(ctx, &ids, other,
 		it.Canonical, k.feed.ID, it.GUID)
 	if err == nil && len(ids) == 0 {
 		return 0, errs.New(errs.Unavailable, "a story came and went while the feed was kept; the next poll will have it")

@@ -21,25 +21,25 @@ func (o Overrides) apply(p *plain) error {
 	text(&s.Dek, o.Dek, "dek")
 	text(&s.Section, o.Section, "section")
 	if o.Author != "" {
-		old := s.Authors
-		if s.Authors = parseByline(o.Author); len(s.Authors) == 0 {
-			s.Authors = []render.Author{{Name: o.Author}}
+		old := p.authors
+		if p.authors = parseByline(o.Author); len(p.authors) == 0 {
+			p.authors = []render.Author{{Name: o.Author}}
 		}
-		for i := range s.Authors {
+		for i := range p.authors {
 			for _, a := range old {
-				if strings.EqualFold(a.Name, s.Authors[i].Name) {
-					s.Authors[i] = mergeAuthor(s.Authors[i], a)
+				if strings.EqualFold(a.Name, p.authors[i].Name) {
+					p.authors[i] = mergeAuthor(p.authors[i], a)
 				}
 			}
 		}
 		set = append(set, "author")
 	}
 	if o.AuthorTitle != "" || o.Institution != "" {
-		if len(s.Authors) == 0 {
+		if len(p.authors) == 0 {
 			return errs.Field("author", "no author is known; name one together with title or institution")
 		}
-		text(&s.Authors[0].Title, o.AuthorTitle, "author's title")
-		text(&s.Authors[0].Institution, o.Institution, "institution")
+		text(&p.authors[0].Title, o.AuthorTitle, "author's title")
+		text(&p.authors[0].Institution, o.Institution, "institution")
 	}
 	if o.Date != "" {
 		t, ok := ParseDate(o.Date, o.Zone, o.Now)

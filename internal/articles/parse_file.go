@@ -53,6 +53,9 @@ func ParseFile(name string, data []byte, o Overrides) (Parsed, error) {
 		return Parsed{}, errs.New(errs.Invalid, "the file is larger than %d MB", maxFile>>20)
 	}
 	text := decode(data, "")
+	if n := strings.Count(text, "\n"); n > maxLines {
+		return Parsed{}, errs.New(errs.Invalid, "the file has more than %d lines, which no article has", maxLines)
+	}
 	var p *plain
 	var err error
 	switch strings.ToLower(filepath.Ext(name)) {
@@ -72,5 +75,8 @@ func ParseFile(name string, data []byte, o Overrides) (Parsed, error) {
 	return p.parsed()
 }
 
-// maxFile is how large a file may be, in octets.
-const maxFile = 5 << 20
+// How large a file may be, in octets and in lines.
+const (
+	maxFile  = 5 << 20
+	maxLines = 50_000
+)

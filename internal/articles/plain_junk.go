@@ -37,7 +37,7 @@ var junkPatterns = regexp.MustCompile(`(?i)^(?:` +
 	`\d{1,2}:\d{2}(?:\s*/\s*\d{1,2}:\d{2})?|` +
 	`(?:read|see|listen|watch)\s+(?:more|also|next|on)?\s*(?:about this)?\s*[:>→]\s*.*|(?:also read|related|read next|further reading|don[’']t miss|more on this|see also|read this next|related story|related article|listen to)\s*[:>→–—]\s*.*|` +
 	`(?:lire aussi|à lire aussi|à lire|à écouter|à voir|voir aussi|pour en savoir plus|lire également|en savoir plus|lesen sie auch|mehr zum thema|lea también)\s*[:>→–—]\s*.*|` +
-	`(?:©|\(c\)|copyright)\s.*|.{0,80}\ball rights reserved\.?|.{0,60}\btous droits réservés\.?|` +
+	`(?:©|\(c\)|copyright (?:©|\(c\)|\d{4}|by|the))\s.*|.{0,80}\ball rights reserved\.?|.{0,60}\btous droits réservés\.?|` +
 	`[\w.+-]+@[\w-]+(?:\.[\w-]+)+|@\w{2,30}|` +
 	`https?://(?:dx\.)?doi\.org/\S+|follow .{1,40} on (?:x|twitter|facebook|instagram|bluesky|mastodon|threads)\b.*|` +
 	`(?:sign up|subscribe|get|join|inscrivez-vous|abonnez-vous|recevez)\b.{0,80}\b(?:newsletters?|infolettres?|inbox|e-?mail alerts?|boîte de réception)\b.{0,80}|` +

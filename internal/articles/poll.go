@@ -1,15 +1,9 @@
 package articles
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"net/http"
-	"net/url"
 	"sort"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +11,6 @@ import (
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
-	"mailer/internal/fetch"
 )
 
 // How feeds that fail are read again: after their usual interval, then twice that, and so on up to slowest; what asks for
@@ -105,8 +98,15 @@ func (s *Store) postpone(ctx context.Context, feeds []dueFeed, wait time.Duratio
 	return db.Err(err, "put off feeds")
 }
 
+// held is a feed that is leased to us while we read it.
+type held struct {
+	store *Store
+	feed  Feed
+	token string
+}
+
 // claim leases a feed to us. ok is false when it is leased to another, gone, or (dueOnly) not due any more.
-func (s *Store) claim(ctx context.Context, id int64, dueOnly bool) (f Feed, token string, ok bool, err error) {
+func (s *Store) claim(ctx context.Context, id int64, dueOnly bool) (h held, ok bool, err error) {
 	const q = `UPDATE feeds f SET lease = gen_random_uuid(), lease_until = now() + make_interval(secs => $3)
 		WHERE id = $1 AND removed_at IS NULL AND (lease_until IS NULL OR lease_until < now()) AND (NOT $4 OR next_poll_at <= $2)
 		RETURNING f.lease, ` + feedColumns
@@ -115,178 +115,58 @@ func (s *Store) claim(ctx context.Context, id int64, dueOnly bool) (f Feed, toke
 		Lease string `db:"lease"`
 	}
 	if err := s.db.SelectContext(ctx, &got, q, id, s.now(), lease.Seconds(), dueOnly); err != nil {
-		return Feed{}, "", false, db.Err(err, "claim feed")
+		return held{}, false, db.Err(err, "claim feed")
 	}
 	if len(got) == 0 {
-		return Feed{}, "", false, nil
+		return held{}, false, nil
 	}
-	return got[0].Feed, got[0].Lease, true, nil
+	return held{s, got[0].Feed, got[0].Lease}, true, nil
 }
 
 // pollOne reads one feed, if it can be claimed, and writes down what came of it.
 func (s *Store) pollOne(ctx context.Context, id int64, dueOnly bool) (PollResult, bool, error) {
-	f, token, ok, err := s.claim(ctx, id, dueOnly)
+	h, ok, err := s.claim(ctx, id, dueOnly)
 	if err != nil || !ok {
 		return PollResult{}, false, err
 	}
-	answer, err := s.read(ctx, f)
+	r := PollResult{Slug: h.feed.Slug}
+	answer, err := h.read(ctx)
 	if ctx.Err() != nil { // we are the ones who end: nothing is wrong with the feed
-		return PollResult{}, true, s.release(f.ID, token)
-	}
-	r := PollResult{Slug: f.Slug}
-	if err == nil {
-		err = s.keep(ctx, f, token, answer, &r)
+		return r, true, h.release(0)
 	}
 	if err == nil {
+		err = h.keep(ctx, answer, &r)
+	}
+	switch {
+	case err == nil:
 		return r, true, nil
+	case errs.KindOf(err) == errs.Internal || errors.Is(err, errDatabase):
+		return r, true, errors.Join(err, h.release(h.interval()))
 	}
-	if errs.KindOf(err) == errs.Internal || errors.Is(err, errDatabase) {
-		return r, true, errors.Join(err, s.release(f.ID, token))
-	}
-	return s.fail(ctx, f, token, err, r)
+	return r, true, h.fail(ctx, err, &r)
 }
 
 // errDatabase marks errors that are ours and not the feed's.
 var errDatabase = errors.New("database")
 
-// answer is a feed as it was read; nothing of it is set when it has not changed.
-type answer struct {
-	unchanged          bool
-	feed               parsedFeed
-	hash               []byte
-	etag, lastModified string
-	moved              string
-}
-
-// busy is the error of a server that asks to be left alone.
-type busy struct {
-	error
-	wait time.Duration
-}
-
-func (b busy) Unwrap() error { return b.error }
-
-// read fetches and parses a feed. It asks only for what has changed since the last poll that was understood.
-func (s *Store) read(ctx context.Context, f Feed) (answer, error) {
-	target := f.URL
-	if f.MovedTo != "" {
-		target = f.MovedTo
-	}
-	h := http.Header{"Accept": {accepted}}
-	if len(f.BodyHash) > 0 {
-		if f.ETag != "" {
-			h.Set("If-None-Match", f.ETag)
-		}
-		if f.LastModified != "" {
-			h.Set("If-Modified-Since", f.LastModified)
-		}
-	}
-	resp, err := s.fetch.Get(ctx, target, h)
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{etag: header(resp, "ETag"), lastModified: header(resp, "Last-Modified"), moved: resp.MovedURL}
-	if a.moved == "" {
-		a.moved = f.MovedTo
-	}
-	switch {
-	case resp.Status == http.StatusNotModified && len(f.BodyHash) > 0:
-		a.unchanged, a.hash = true, f.BodyHash
-		a.etag, a.lastModified = cmp.Or(a.etag, f.ETag), cmp.Or(a.lastModified, f.LastModified)
-		return a, nil
-	case resp.Status == http.StatusTooManyRequests || resp.Status == http.StatusServiceUnavailable:
-		wait := retryAfter(resp.Header.Get("Retry-After"), s.now())
-		return a, busy{statusError(resp, f.URL), wait}
-	case resp.Status != http.StatusOK:
-		return a, statusError(resp, f.URL)
-	}
-	a.hash = bytesHash(resp.Body)
-	if bytes.Equal(a.hash, f.BodyHash) {
-		a.unchanged = true
-		return a, nil
-	}
-	where, err := url.Parse(resp.FinalURL)
-	if err != nil {
-		return a, errs.Wrap(err, errs.Invalid, "the feed redirects to something that is not an address")
-	}
-	a.feed, err = parseFeed(resp.Body, resp.Header.Get("Content-Type"), where, s.maxItems(), s.now())
-	return a, err
-}
-
-func (s *Store) maxItems() int {
-	if s.MaxItems > 0 {
-		return s.MaxItems
-	}
-	return DefaultMaxItems
-}
-
-// header returns a field to be kept; what is unusually long is not.
-func header(r *fetch.Response, name string) string {
-	if v := r.Header.Get(name); len(v) <= 500 {
-		return clean(v)
-	}
-	return ""
-}
-
-// statusError says in words what a status means for a feed.
-func statusError(r *fetch.Response, was string) error {
-	u, err := url.Parse(r.FinalURL)
-	if err != nil {
-		return errs.New(errs.Unavailable, "the server answered %d", r.Status)
-	}
-	host := u.Hostname()
-	switch r.Status {
-	case http.StatusNotFound:
-		return errs.New(errs.Unavailable, "%s has nothing at this address any more (404)", host)
-	case http.StatusGone:
-		return errs.New(errs.Unavailable, "%s says that this feed is gone for good (410)", host)
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return errs.New(errs.Unavailable, "%s does not let us read this feed (%d)", host, r.Status)
-	case http.StatusTooManyRequests:
-		return errs.New(errs.Unavailable, "%s asks us to come less often (429)", host)
-	case http.StatusNotModified:
-		return errs.New(errs.Unavailable, "%s says \"not changed\" although we have nothing yet (304)", host)
-	}
-	if r.Status >= 500 {
-		return errs.New(errs.Unavailable, "%s has a fault of its own (%d %s)", host, r.Status, strings.ToLower(http.StatusText(r.Status)))
-	}
-	if r.FinalURL != was {
-		return errs.New(errs.Unavailable, "%s answered %d %s after a redirect", host, r.Status, strings.ToLower(http.StatusText(r.Status)))
-	}
-	return errs.New(errs.Unavailable, "%s answered %d %s", host, r.Status, strings.ToLower(http.StatusText(r.Status)))
-}
-
-// retryAfter reads the field of that name (RFC 9110, section 10.2.3): seconds or a date. 0 when there is none, at most
-// longest.
-func retryAfter(v string, now time.Time) time.Duration {
-	v = strings.TrimSpace(v)
-	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return min(max(time.Duration(min(n, 1<<31))*time.Second, 0), longest)
-	}
-	if t, err := http.ParseTime(v); err == nil {
-		return min(max(t.Sub(now), 0), longest)
-	}
-	return 0
-}
+func (h held) interval() time.Duration { return time.Duration(h.feed.PollSeconds) * time.Second }
 
 // fail notes that a poll failed; the stories stay as they are.
-func (s *Store) fail(ctx context.Context, f Feed, token string, cause error, r PollResult) (PollResult, bool, error) {
+func (h held) fail(ctx context.Context, cause error, r *PollResult) error {
 	r.Error = line(errs.Public(cause), 500)
-	wait := backoff(time.Duration(f.PollSeconds)*time.Second, f.Failures+1)
+	wait := backoff(h.interval(), h.feed.Failures+1)
 	var b busy
 	if errors.As(cause, &b) {
 		wait = max(wait, b.wait)
 		r.busy = wait
 	}
-	now := s.now()
+	now := h.store.now()
 	r.NextPoll = now.Add(wait)
 	// A place that a feed has moved to and that fails is given up for the address that was asked for.
-	const q = `UPDATE feeds SET polled_at = $3, next_poll_at = $4, last_error = $5, failures = failures + 1, failing_since = coalesce(failing_since, $3),
-		moved_to = '', lease = NULL, lease_until = NULL WHERE id = $1 AND lease = $2`
-	if _, err := s.db.ExecContext(ctx, q, f.ID, token, now, r.NextPoll, r.Error); err != nil {
-		return r, true, db.Err(err, "note that a feed failed")
-	}
-	return r, true, nil
+	const q = `UPDATE feeds SET polled_at = $3, next_poll_at = $4, last_error = $5, failures = failures + 1,
+		failing_since = coalesce(failing_since, $3), moved_to = '', lease = NULL, lease_until = NULL WHERE id = $1 AND lease = $2`
+	_, err := h.store.db.ExecContext(ctx, q, h.feed.ID, h.token, now, r.NextPoll, r.Error)
+	return db.Err(err, "note that a feed failed")
 }
 
 // backoff is how long to wait after the n-th failure in a row: interval, doubling, at most slowest (or interval, where
@@ -302,10 +182,11 @@ func backoff(interval time.Duration, n int) time.Duration {
 	return min(wait, max(slowest, interval))
 }
 
-// release gives a feed back that was claimed and not read.
-func (s *Store) release(id int64, token string) error {
+// release gives a feed back that was claimed and not kept, to be read again no sooner than after wait.
+func (h held) release(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_, err := s.db.ExecContext(ctx, `UPDATE feeds SET lease = NULL, lease_until = NULL WHERE id = $1 AND lease = $2`, id, token)
+	const q = `UPDATE feeds SET lease = NULL, lease_until = NULL, next_poll_at = greatest(next_poll_at, $3) WHERE id = $1 AND lease = $2`
+	_, err := h.store.db.ExecContext(ctx, q, h.feed.ID, h.token, h.store.now().Add(wait))
 	return db.Err(err, "release feed")
 }

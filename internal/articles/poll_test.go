@@ -95,7 +95,7 @@ func (c *clock) add(d time.Duration) {
 func setup(t *testing.T, sites ...*site) (*Store, *clock) {
 	t.Helper()
 	d := dbtest.Open(t)
-	o := fetch.Options{AllowPrivate: true, Timeout: 5 * time.Second}
+	o := fetch.Options{AllowPrivate: true, Timeout: 30 * time.Second}
 	for _, s := range sites {
 		o.AllowHosts = append(o.AllowHosts, s.Listener.Addr().String())
 	}
@@ -215,8 +215,8 @@ func TestPollDuplicates(t *testing.T) {
 	if r := mustPoll(t, s, "b"); r.New != 1 || r.Changed != 0 {
 		t.Fatalf("%+v", r)
 	}
-	web.body("/a", rssOf(web.URL, "new-guid|Story|/story|Words."))
-	if r := mustPoll(t, s, "a"); r.New != 0 {
+	web.body("/a", rssOf(web.URL, "new-guid|Story|/story|Words, corrected."))
+	if r := mustPoll(t, s, "a"); r.New != 0 || r.Changed != 1 {
 		t.Fatalf("%+v", r)
 	}
 	list := all(t, s)

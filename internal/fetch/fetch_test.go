@@ -388,7 +388,7 @@ func TestTimeLimits(t *testing.T) {
 			if errs.KindOf(err) != errs.Unavailable || !strings.Contains(errs.Public(err), "did not answer completely") {
 				t.Fatalf("error %v; want a time limit", err)
 			}
-			if d := time.Since(start); d > 5*time.Second {
+			if d := time.Since(start); d > 30*time.Second {
 				t.Errorf("took %v", d)
 			}
 		})
