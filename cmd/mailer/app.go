@@ -123,6 +123,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	}
 	a.subscribers = subscribers.NewStore(a.db, a.ring)
 	a.subscribers.Policy.AllowReserved = !a.cfg.Production
+	a.subscribers.Policy.MailDomain = a.cfg.MailDomain
 	if err := a.subscribers.CheckKey(ctx); err != nil {
 		return err
 	}

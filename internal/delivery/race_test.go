@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -111,4 +112,63 @@ func TestPermitRacesReclaim(t *testing.T) {
 		t.Errorf("%d retries stayed of doubts that turned out to be facts", n)
 	}
 	t.Logf("%d chunks re-claimed, %d permits granted, %d of them found in doubt", len(chunks), granted, inDoubt)
+}
+
+// A note stays until its outcome is known to be on record. Here the claim is lost between the reply and the group that brings
+// the outcome: that group may not write it down, and the re-claimer, reading just after it, must still find the note.
+func TestNoteOutlivesClaim(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.readers(30)
+	r.launch()
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := r.store.extendAudience(ctx); err != nil {
+		t.Fatal(err)
+	}
+	former, present := holder{process: newUUID(), lease: time.Hour}, holder{process: newUUID(), lease: time.Hour, doubtWait: time.Hour}
+	com := newCommitter(r.store, former, "relay", slog.New(slog.DiscardHandler))
+	var loaded []*item
+	looked := false
+	com.hooks.afterGroup = func(g *group) error {
+		if len(g.outs) == 0 || looked {
+			return nil
+		}
+		looked = true
+		var c chunkRow
+		err := r.db.GetContext(ctx, &c, `SELECT id, campaign_id, from_seq, to_seq, token FROM chunks WHERE owner = $1`, present.process)
+		if err == nil {
+			err = r.store.recoverChunk(ctx, present, c)
+		}
+		if err == nil {
+			loaded, err = r.store.loadChunk(ctx, c)
+		}
+		return err
+	}
+	var running sync.WaitGroup
+	running.Go(func() { com.run(ctx) })
+	defer running.Wait()
+	defer cancel()
+
+	c, err := r.store.claimChunk(ctx, former)
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := c.items[0]
+	if v := com.permit(ctx, it); v != verdictGo {
+		t.Fatalf("verdict %s", v)
+	}
+	r.exec(`UPDATE chunks SET token = token + 1, owner = $2 WHERE id = $1`, c.chunk, present.process)
+	com.settle(it, &outcome{item: it, kind: kindAccepted})
+	if err := com.flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !looked || len(loaded) != len(c.items)-1 || slices.ContainsFunc(loaded, func(x *item) bool { return x.Seq == it.Seq }) {
+		t.Errorf("the re-claimer sends %d of %d", len(loaded), len(c.items))
+	}
+	if got := kinds(r, it.Recipient); len(got) != 1 || got[0] != kindAccepted {
+		t.Errorf("outcomes: %v", got)
+	}
+	if n := r.count(`SELECT count(*) FROM retries`); n != 0 {
+		t.Errorf("%d retries of what was accepted", n)
+	}
 }

@@ -170,3 +170,29 @@ func TestExtraHeader(t *testing.T) {
 		t.Errorf("X-Proof: %q, %v", got, err)
 	}
 }
+
+// CheckListID refuses, when a list is named, just the names that Compile would refuse when it is mailed.
+func TestCheckListID(t *testing.T) {
+	t.Parallel()
+	refused := 0
+	for _, letter := range []string{"a", "é", "漢", "\U0001F30A"} {
+		for n := 1; n <= 80; n++ {
+			d := draft(t)
+			d.ListName = strings.Repeat(letter, n)
+			_, err := message.Compile(d)
+			saved := message.CheckListID("name", d.ListName, d.ListLabel)
+			if (err == nil) != (saved == nil) {
+				t.Fatalf("%d times %s: compiled %v, saved %v", n, letter, err, saved)
+			}
+			if saved != nil {
+				refused++
+				if errs.KindOf(saved) != errs.Invalid || !strings.HasPrefix(errs.Public(saved), "name: ") {
+					t.Fatalf("%d times %s: %v", n, letter, saved)
+				}
+			}
+		}
+	}
+	if refused == 0 || refused == 4*80 {
+		t.Errorf("%d of %d names are refused", refused, 4*80)
+	}
+}
