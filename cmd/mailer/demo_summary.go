@@ -83,10 +83,11 @@ func (d *demoRun) summarise(ctx context.Context, list subscribers.List, c campai
 		Audience: b.Audience, Accepted: b.Accepted, Failed: b.Failed, Deferred: b.Deferred, Supporters: n.Supporters,
 		Appealed: n.Mailable - n.Supporters, Caught: d.svc.inbox.Count(ctx), Again: again, Seconds: time.Since(d.started).Seconds(),
 		Inbox: d.svc.inboxURL, Newsroom: d.news.Base + "/", Why: []demoSkipped{}}
-	for _, w := range []demoSkipped{{"have not confirmed their subscription", n.Pending}, {"have left", n.Unsubscribed},
-		{"are suppressed (complained before)", n.Suppressed + b.Suppressed}} {
+	// As it was at the launch: who has left since was in the audience.
+	s.Skipped = s.Readers - s.Audience
+	pending := min(n.Pending, s.Skipped)
+	for _, w := range []demoSkipped{{"not confirmed yet", pending}, {"suppressed after a complaint", s.Skipped - pending}} {
 		if w.Readers > 0 {
-			s.Skipped += w.Readers
 			s.Why = append(s.Why, w)
 		}
 	}

@@ -22,7 +22,7 @@ func main() {
 		stop()
 		for range signals {
 			// timeout(1) and some supervisors signal the process and then its group: that is one wish, not two.
-			if time.Since(first) > time.Second {
+			if time.Since(first) > 300*time.Millisecond {
 				close(cut)
 				return
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"mailer/internal/appeals"
+	"mailer/internal/campaigns"
 	"mailer/internal/delivery"
 	"mailer/internal/reports"
 )
@@ -31,7 +32,11 @@ func (c *campaignReportCmd) Run(ctx context.Context, p *program) error {
 
 func writeReport(w io.Writer, r reports.Report) {
 	h := r.Campaign
-	pairs(w, "campaign", h.ID, "name", h.Name, "list", h.List, "edition", h.Edition, "subject", h.Subject, "state", h.State, "because", h.Reason,
+	state := campaigns.Campaign{State: h.State}
+	if r.Balance != nil {
+		state.SendState = r.Balance.State
+	}
+	pairs(w, "campaign", h.ID, "name", h.Name, "list", h.List, "edition", h.Edition, "subject", h.Subject, "state", stateOf(state), "because", h.Reason,
 		"stories", h.Stories, "approved by", h.ApprovedBy, "launched", h.LaunchedAt, "first answer", r.FirstAt, "last answer", r.LastAt)
 	if r.Balance == nil {
 		fmt.Fprintln(w, "It has not been launched.")
