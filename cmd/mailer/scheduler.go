@@ -22,10 +22,12 @@ type chore struct {
 	brief bool
 }
 
-// Leaves are looked at by running sends only, and outbox rows by people only.
+// Leaves are looked at by running sends only, and outbox rows by people only. Deliveries go when all campaigns of their
+// partition are long over; what came of them stays in the tallies.
 const (
-	keepLeaves = 30 * 24 * time.Hour
-	keepOutbox = 30 * 24 * time.Hour
+	keepDeliveries = 400 * 24 * time.Hour
+	keepLeaves     = 30 * 24 * time.Hour
+	keepOutbox     = 30 * 24 * time.Hour
 )
 
 var chores = []chore{
@@ -57,6 +59,9 @@ var chores = []chore{
 			before = open
 		}
 		if _, err := s.subscribers.PruneLeaves(ctx, before); err != nil {
+			return err
+		}
+		if _, err := s.delivery.DropOld(ctx, keepDeliveries); err != nil {
 			return err
 		}
 		_, err := outbox.Prune(ctx, s.db, keepOutbox)
