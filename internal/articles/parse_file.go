@@ -56,6 +56,9 @@ func ParseFile(name string, data []byte, o Overrides) (Parsed, error) {
 	if n := strings.Count(text, "\n"); n > maxLines {
 		return Parsed{}, errs.New(errs.Invalid, "the file has more than %d lines, which no article has", maxLines)
 	}
+	if !isReadable(text) {
+		return Parsed{}, errs.New(errs.Invalid, "the file is not text; save the page as text, HTML or Markdown first")
+	}
 	var p *plain
 	var err error
 	switch strings.ToLower(filepath.Ext(name)) {

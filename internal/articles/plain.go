@@ -38,7 +38,7 @@ func newPlain(o Overrides) *plain {
 // parsePlain reads a story from plain text.
 func parsePlain(text string, o Overrides) (*plain, error) {
 	p := newPlain(o)
-	p.units = unitsOf(text, p.now)
+	p.units = unitsOf(p.cutMenu(text), p.now)
 	if len(p.units) == 0 {
 		return nil, errs.New(errs.Invalid, "the file has no text")
 	}

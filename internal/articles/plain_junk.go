@@ -46,8 +46,15 @@ var junkPatterns = regexp.MustCompile(`(?i)^(?:` +
 	`(?:this|cet) (?:page|site) (?:uses|utilise) .{0,20}cookies.*|loading\W*|image \d+ of \d+|\d+ of \d+|[1-9]\d? ?/ ?[1-9]\d?` +
 	`)$`)
 
+// shareBar is the row of buttons beside a story, copied as one line.
+var shareBar = regexp.MustCompile(`(?i)^((share|tweet|post|partager|partagez|teilen|auf|compartir)( (this|it|cet article|diesen artikel))?( (on|via|by|to|sur|par|en|por|auf))? ` +
+	`(x|twitter|facebook|linkedin|whatsapp|bluesky|mastodon|threads|reddit|telegram|e-?mail|instagram)( \(twitter\))?[ |·,/]*){1,10}$`)
+
 // isJunk reports whether a line belongs to the page around the story.
 func isJunk(l string) bool {
+	if shareBar.MatchString(l) {
+		return true
+	}
 	bare := strings.TrimFunc(l, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != ')' && r != '(' && r != '©'
 	})
