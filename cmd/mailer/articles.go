@@ -124,7 +124,10 @@ type articleImportCmd struct {
 func (articleImportCmd) Help() string {
 	return `Plain text is what one gets by copying a published page: headline, dek, By: lines, a date in words, a caption that ends in
 agency and photographer, the author's title and institution on a line of their own, and perhaps an appeal for support at
-the end. It prints what it took for what; flags correct it.`
+the end. It prints what it took for what; flags correct it.
+
+The same story again is brought up to date: it is known by its address, else by headline, authors and date. A second import
+with another --url gives it that address.`
 }
 
 // importResult is what an import prints as JSON.
@@ -182,6 +185,8 @@ func (r importResult) write(w io.Writer) {
 		fmt.Fprintln(w, "Nothing was kept.")
 	case r.Created:
 		fmt.Fprintf(w, "Story %d was added.\n", r.Article.ID)
+	case r.Article.FormerURL != "":
+		fmt.Fprintf(w, "Story %d was there already, at %s. It is up to date now, and at %s.\n", r.Article.ID, clean(r.Article.FormerURL), clean(r.Article.URL))
 	default:
 		fmt.Fprintf(w, "Story %d was there already, and is up to date now.\n", r.Article.ID)
 	}
@@ -201,29 +206,24 @@ func (c *articleImportCmd) parse(p *program) (articles.Parsed, error) {
 	}
 	var data []byte
 	if c.File == "-" {
-		data, err = io.ReadAll(io.LimitReader(p.stdin, maxArticleFile+1))
+		data, err = io.ReadAll(io.LimitReader(p.stdin, articles.MaxFile+1))
 	} else {
 		data, err = readSmall(c.File)
 	}
 	if err != nil {
 		return articles.Parsed{}, errs.Wrap(err, errs.NotFound, "the file %s cannot be read", c.File)
 	}
-	if len(data) > maxArticleFile {
-		return articles.Parsed{}, errs.New(errs.Invalid, "the file %s is larger than %d MB", c.File, maxArticleFile>>20)
-	}
 	return articles.ParseFile(filepath.Base(c.File), data, articles.Overrides{Title: c.Title, Dek: c.Dek, Author: c.Author, AuthorTitle: c.AuthorTitle,
 		Institution: c.Institution, Date: c.Date, Section: c.Section, Tags: c.Tags, Image: c.Image, Alt: c.Alt, Caption: c.Caption,
 		Credit: c.Credit, URL: c.URL, Language: c.Language, NoAppeal: c.NoAppeal, AppealFrom: c.AppealFrom, Zone: zone})
 }
 
-// maxArticleFile is far more than any article has, and little enough to be held in memory several times.
-const maxArticleFile = 8 << 20
-
+// readSmall reads a file as far as is needed to see that it is too large.
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxArticleFile+1))
+	return io.ReadAll(io.LimitReader(f, articles.MaxFile+1))
 }

@@ -12,12 +12,17 @@ type appealFound struct {
 	paragraphs int
 }
 
-// maxAppeal is how many units from the end an appeal may begin.
-const maxAppeal = 60
+const (
+	maxAppeal = 60   // units from the end an appeal may begin
+	maxPlea   = 4000 // octets of one paragraph of it
+)
 
 // evidence is how much a paragraph speaks like an appeal: 0 not at all, 1 somewhat, 2 clearly. Speech in quotation marks
 // is somebody else's and does not count.
 func evidence(text string) int {
+	if len(text) > maxPlea {
+		return 0
+	}
 	t := quoted.ReplaceAllString(text, " ")
 	ideas, weak := 0, 0
 	for i, re := range asks {
@@ -67,6 +72,9 @@ func reports(text string) bool {
 // storyLike reports whether a paragraph can only belong to a story: it is long or reports speech, and neither speaks to
 // the reader nor of the newsroom.
 func storyLike(u unit) bool {
+	if len(u.text) > maxPlea {
+		return true
+	}
 	t := quoted.ReplaceAllString(u.text, " ")
 	if newsroom.MatchString(t) {
 		return false
@@ -126,7 +134,7 @@ func appealHolds(tail []unit, heading bool) bool {
 			itself = itself || gives(label)
 			continue
 		}
-		itself = itself || own.MatchString(quoted.ReplaceAllString(u.text, " ")) || i == 0 && appealByName.MatchString(u.text)
+		itself = itself || len(u.text) <= maxPlea && own.MatchString(quoted.ReplaceAllString(u.text, " ")) || i == 0 && appealByName.MatchString(u.text)
 		if i == 0 && heading {
 			total += 1 + min(evidence(u.text), 1)
 			continue

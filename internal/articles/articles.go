@@ -58,6 +58,7 @@ type Article struct {
 	GoneAt       *time.Time      `json:"gone_at,omitempty"`   // when its publisher was seen to have taken it back
 	ByHand       bool            `json:"by_hand,omitempty"`   // imported by a person: no poll changes it
 	CreatedAt    time.Time       `json:"created_at"`
+	FormerURL    string          `json:"former_url,omitempty"` // only from Import: the address that URL has just replaced
 }
 
 // Story returns what a campaign freezes of the article. A photo whose address is not known is left out, words and all.

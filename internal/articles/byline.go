@@ -9,8 +9,10 @@ import (
 	"mailer/internal/render"
 )
 
-// maxAuthors of one story are kept.
-const maxAuthors = 20
+const (
+	maxAuthors = 20   // of one story are kept
+	maxByline  = 2000 // octets of a byline are read: twenty authors with all their titles fit
+)
 
 var (
 	mailAddress = regexp.MustCompile(`<?\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b>?`)
@@ -27,9 +29,9 @@ var (
 
 // parseByline reads the names of a byline with what stands beside them: "By Jane Roe, Professor of Law, University of X and
 // John Doe (University of Y)". What cannot be told is left with the author before it; nothing is thrown away but dates,
-// reading times and mail addresses.
+// reading times and mail addresses, and what lies beyond maxByline.
 func parseByline(s string) []render.Author {
-	s, _ = cutBylinePrefix(line(strings.ReplaceAll(s, "\n", " ; "), 2000))
+	s, _ = cutBylinePrefix(line(strings.ReplaceAll(beginning(s, maxByline), "\n", " ; "), maxByline))
 	s = pronouns.ReplaceAllString(s, "")
 	s = handle.ReplaceAllString(mailAddress.ReplaceAllString(s, ""), "$1")
 	if t := strings.TrimSpace(s); strings.HasPrefix(t, "(") && strings.HasSuffix(t, ")") { // "jane@example.org (Jane Roe)"

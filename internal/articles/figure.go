@@ -2,6 +2,7 @@ package articles
 
 import (
 	"cmp"
+	"math"
 	"net/url"
 	"strings"
 
@@ -245,14 +246,17 @@ func attr(n *html.Node, key string) string {
 }
 
 // nodeText is the text of a node, hidden elements left out.
-func nodeText(n *html.Node) string {
+func nodeText(n *html.Node) string { return nodeTextTo(n, math.MaxInt) }
+
+// nodeTextTo is nodeText that stops at about limit octets.
+func nodeTextTo(n *html.Node, limit int) string {
 	var b strings.Builder
 	var walk func(*html.Node)
 	walk = func(n *html.Node) {
 		if n.Type == html.TextNode {
-			b.WriteString(n.Data)
+			b.WriteString(beginning(n.Data, limit-b.Len()))
 		}
-		if hidden[n.DataAtom] {
+		if hidden[n.DataAtom] || b.Len() >= limit {
 			return
 		}
 		if n.Type == html.ElementNode && !inline[n.DataAtom] {

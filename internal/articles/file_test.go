@@ -85,7 +85,7 @@ func TestParseFileErrors(t *testing.T) {
 		"empty":               {"a.txt", " \n\n", Overrides{}, "no text"},
 		"empty Markdown":      {"a.md", "", Overrides{}, "headline"},
 		"empty page":          {"a.html", "", Overrides{}, "headline"},
-		"too large":           {"a.txt", strings.Repeat("x", maxFile+1), Overrides{}, "larger than 5 MB"},
+		"too large":           {"a.txt", strings.Repeat("x", MaxFile+1), Overrides{}, "larger than 1 MB"},
 		"date":                {"a.txt", shortStory, Overrides{Date: "soon"}, "not understood as a date"},
 		"image":               {"a.txt", shortStory, Overrides{Image: "photo.jpg"}, "must begin with https://"},
 		"url":                 {"a.txt", shortStory, Overrides{URL: "javascript:alert(1)"}, "must begin with https://"},
@@ -163,4 +163,31 @@ func FuzzParseFile(f *testing.F) {
 			t.Fatalf("the body is not stable: %s", p.Story.BodyHTML)
 		}
 	})
+}
+
+// Whoever imports a story learns what becomes of its link in a mail.
+func TestImportTellsOfTheLink(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"https://news.example.org/a":  "",
+		"http://localhost:8025/a":     "",
+		"http://news.example.org/a":   "link: mails lead to https:// addresses only, here to https://news.example.org/a; see that the story is there too",
+		"http://192.0.2.7/a":          "no link: mails cannot lead to this address; they need https:// and the name of a host",
+		"https://user@192.0.2.7:80/a": "",
+	} {
+		p, err := ParseFile("story.txt", []byte(shortStory+"\n"), Overrides{Now: testNow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Story.URL = url
+		got := ""
+		for _, l := range recognised(Parsed{Story: tidy(p.Story)}, 0) {
+			if strings.HasPrefix(l, "link: ") || strings.HasPrefix(l, "no link: ") {
+				got += l
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q; want %q", url, got, want)
+		}
+	}
 }

@@ -12,8 +12,11 @@ import (
 
 // Limits of front matter: what is deeper or longer was not written by a person.
 const (
+	maxFront      = 64 << 10 // octets
 	maxFrontLines = 2000
 	maxFrontDepth = 8
+	maxFrontDots  = 100 // in a line of TOML
+	maxFrontSets  = 200 // tables in braces in TOML
 )
 
 // frontMatter parts a Markdown file into its front matter (between lines of --- in a subset of YAML, or of +++ in TOML) and
@@ -31,7 +34,13 @@ func frontMatter(text string) (map[string]any, string, error) {
 			}
 			return nil, text, errs.New(errs.Invalid, "the front matter has no end: a line of %s is missing", fence)
 		}
+		if len(head) > maxFront {
+			return nil, "", errs.New(errs.Invalid, "the front matter is larger than %d kB, which no article needs; the story stands below it", maxFront>>10)
+		}
 		if fence == "+++" {
+			if err := checkTOML(head); err != nil {
+				return nil, "", err
+			}
 			var m map[string]any
 			if _, err := toml.Decode(head, &m); err != nil {
 				return nil, "", errs.Wrap(err, errs.Invalid, "the front matter is not TOML: %s", line(err.Error(), 200))
@@ -42,6 +51,20 @@ func frontMatter(text string) (map[string]any, string, error) {
 		return m, body, err
 	}
 	return nil, text, nil
+}
+
+// checkTOML refuses tables that may lie thousands deep in each other, as a.b.c or {a = {b = {: to the TOML package each costs
+// as much as all around it.
+func checkTOML(head string) error {
+	if strings.Count(head, "{") > maxFrontSets {
+		return errs.New(errs.Invalid, "the front matter has more than %d tables in braces, which no article needs", maxFrontSets)
+	}
+	for l := range strings.SplitSeq(head, "\n") {
+		if strings.Count(l, ".") > maxFrontDots {
+			return errs.New(errs.Invalid, "the front matter has a line with more than %d full stops (%q); break it up", maxFrontDots, beginning(l, 40))
+		}
+	}
+	return nil
 }
 
 func cutFence(s, fence string) (head, body string, ok bool) {

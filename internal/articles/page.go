@@ -58,7 +58,7 @@ func metaOf(doc *html.Node) map[string]string {
 	put := func(k, v string) {
 		if k = strings.ToLower(strings.TrimSpace(k)); k != "" && out[k] == "" {
 			out[k] = strings.TrimSpace(v)
-		} else if k == "article:tag" || k == "article:author" || k == "author" || k == "citation_author" {
+		} else if (k == "article:tag" || k == "article:author" || k == "author" || k == "citation_author") && len(out[k]) < maxByline {
 			out[k] += "\n" + strings.TrimSpace(v)
 		}
 	}
@@ -171,7 +171,7 @@ func (g *page) byline() {
 			continue
 		}
 		if hasClass(n, bylineClasses) || attr(n, "rel") == "author" || attr(n, "itemprop") == "author" {
-			t := fold(nodeText(n))
+			t := fold(nodeTextTo(n, maxByline))
 			if a, ok := bylineLine(t); ok || len(t) < 80 && len(a) == 0 && isNames(t) {
 				found = parseByline(t)
 			}

@@ -49,8 +49,8 @@ func ParseFile(name string, data []byte, o Overrides) (Parsed, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	if len(data) > maxFile {
-		return Parsed{}, errs.New(errs.Invalid, "the file is larger than %d MB", maxFile>>20)
+	if len(data) > MaxFile {
+		return Parsed{}, errs.New(errs.Invalid, "the file is larger than %d MB, which no article is; save the story alone, as text, Markdown or HTML without pictures and scripts", MaxFile>>20)
 	}
 	text := decode(data, "")
 	if n := strings.Count(text, "\n"); n > maxLines {
@@ -78,8 +78,8 @@ func ParseFile(name string, data []byte, o Overrides) (Parsed, error) {
 	return p.parsed()
 }
 
-// How large a file may be, in octets and in lines.
+// How large a file may be, in octets and in lines. The longest reports of a paper have a tenth of it.
 const (
-	maxFile  = 5 << 20
+	MaxFile  = 1 << 20
 	maxLines = 50_000
 )

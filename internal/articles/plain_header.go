@@ -4,8 +4,23 @@ import (
 	"strings"
 )
 
-// maxHeader is how many units the head of a page may have before its story begins.
-const maxHeader = 40
+// How many units and lines the head of a page may have before its story begins.
+const (
+	maxHeader      = 40
+	maxHeaderLines = 60
+)
+
+// headerEnd returns the index of the first unit that lies too deep to be a part of the head.
+func headerEnd(units []unit) int {
+	lines := 0
+	for i, u := range units {
+		if i == maxHeader || lines >= maxHeaderLines {
+			return i
+		}
+		lines += u.lines
+	}
+	return len(units)
+}
 
 // head is the head of a page while it is read.
 type head struct {
@@ -24,7 +39,7 @@ func (p *plain) header() []unit {
 func (p *head) read() []unit {
 	i := p.headline()
 	p.top = i - 1
-	for ; i < len(p.units) && i < maxHeader; i++ {
+	for end := headerEnd(p.units); i < end; i++ {
 		n, ok := p.headUnit(i)
 		if !ok {
 			break

@@ -6,7 +6,7 @@ import (
 
 // headline finds the headline, with the section and whatever else may stand above it, and returns the index behind it.
 func (p *head) headline() int {
-	for i := 0; i < len(p.units) && i < maxHeader; i++ {
+	for i := range headerEnd(p.units) {
 		u := p.units[i]
 		switch k := p.kindOfUnit(u); {
 		case k == isField:

@@ -45,11 +45,11 @@ var (
 // of their own (a byline, a date, a numbered point) are never joined to what stands before them.
 func unitsOf(text string, now time.Time) []unit {
 	text = clean(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"))
-	var blocks [][]string
-	var block []string
+	var blocks [][]textLine
+	var block []textLine
 	for l := range strings.SplitSeq(text, "\n") {
 		if l = fold(l); l != "" {
-			block = append(block, l)
+			block = append(block, textLine{l, stands(l, now)})
 		} else if block != nil {
 			blocks, block = append(blocks, block), nil
 		}
@@ -57,20 +57,40 @@ func unitsOf(text string, now time.Time) []unit {
 	if block != nil {
 		blocks = append(blocks, block)
 	}
-	w := wrapWidth(blocks, now)
+	w := wrapWidth(blocks)
 	var out []unit
 	for _, b := range blocks {
-		for i, l := range b {
-			if i > 0 && joins(b[i-1], l, w, now, len(out) == 1) {
-				last := &out[len(out)-1]
-				last.text = glue(last.text, l)
-				last.lines++
-				continue
+		for i := 0; i < len(b); {
+			n := i + 1
+			for n < len(b) && joins(b[n-1], b[n], w, len(out) == 0) {
+				n++
 			}
-			out = append(out, unit{text: l, lines: 1, gap: i == 0})
+			out = append(out, unit{text: glued(b[i:n]), lines: n - i, gap: i == 0})
+			i = n
 		}
 	}
 	return numberedUnits(out)
+}
+
+// textLine is a line of a text that is not empty, white space folded.
+type textLine struct {
+	text   string
+	stands bool // is something of its own, which no paragraph goes on into or from
+}
+
+// glued is all the lines, each joined to the one before.
+func glued(lines []textLine) string {
+	if len(lines) == 1 {
+		return lines[0].text
+	}
+	var b strings.Builder
+	for i, l := range lines {
+		b.WriteString(l.text)
+		if i+1 < len(lines) && !keepsHyphen(l.text) {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
 }
 
 // numberedUnits joins numbers that stand alone on a line, as big numerals do on a page, to what they number. They must
@@ -100,19 +120,23 @@ func numberedUnits(units []unit) []unit {
 // glue joins a line to the one it goes on from; a word that was parted by a hyphen stays as it was written, since most
 // such hyphens belong to the word.
 func glue(a, b string) string {
-	if strings.HasSuffix(a, "-") && !strings.HasSuffix(a, " -") && !strings.HasSuffix(a, "--") {
+	if keepsHyphen(a) {
 		return a + b
 	}
 	return a + " " + b
 }
 
+func keepsHyphen(a string) bool {
+	return strings.HasSuffix(a, "-") && !strings.HasSuffix(a, " -") && !strings.HasSuffix(a, "--")
+}
+
 // wrapWidth returns the width that the text was wrapped to, or 0 when every line is a paragraph of its own.
-func wrapWidth(blocks [][]string, now time.Time) int {
+func wrapWidth(blocks [][]textLine) int {
 	var inner []int // lengths of lines that are not the last of their block, and that something may go on from
 	for n, b := range blocks {
 		for i, l := range b[:len(b)-1] {
-			if n+i > 0 && !stands(l, now) && !stands(b[i+1], now) {
-				inner = append(inner, utf8.RuneCountInString(l))
+			if n+i > 0 && !l.stands && !b[i+1].stands {
+				inner = append(inner, utf8.RuneCountInString(l.text))
 			}
 		}
 	}
@@ -140,10 +164,11 @@ func wrapWidth(blocks [][]string, now time.Time) int {
 var openEnd = wordSet("a an the of and or to in on at by for from with as that which who is are was were be been has have had its his her their our your this these but nor than into about between over under " +
 	"le la les l’ un une des du de et ou à au aux en dans par pour sur avec que qui est sont der die das den dem ein eine und oder zu von mit für auf im am el los las y o con para que del al")
 
-// joins reports whether line b goes on with what line a began. w is the width of the text, 0 when it was not wrapped;
-// headline says that a is the first line of all.
-func joins(a, b string, w int, now time.Time, headline bool) bool {
-	if stands(b, now) || stands(a, now) || divider.MatchString(a) {
+// joins reports whether the next line goes on with what the first began. w is the width of the text, 0 when it was not wrapped;
+// headline says that the first is a line of the first unit of all.
+func joins(first, next textLine, w int, headline bool) bool {
+	a, b := first.text, next.text
+	if next.stands || first.stands || divider.MatchString(a) {
 		return false
 	}
 	r, _ := utf8.DecodeRuneInString(b)

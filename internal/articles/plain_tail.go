@@ -17,13 +17,11 @@ var (
 // tail takes off the end of the text what belongs to the page or is about the story: shares and links, tags, lines about
 // the authors, disclosures.
 func (p *plain) tail(units []unit) []unit {
-	for i := len(units) * 6 / 10; i < len(units); i++ { // the list of other stories, once the story is mostly told
-		if moreStories.MatchString(units[i].text) && onlyHeadlines(units[i+1:]) {
-			for _, u := range units[i:] {
-				p.drop(u.text)
-			}
-			units = units[:i]
+	if i := otherStories(units); i >= 0 {
+		for _, u := range units[i:] {
+			p.drop(u.text)
 		}
+		units = units[:i]
 	}
 	if i := p.aboutAuthors(units); i >= 0 {
 		units = units[:i]
@@ -69,17 +67,22 @@ func (p *plain) dateAtEnd(u unit) bool {
 	return ok
 }
 
-// onlyHeadlines reports whether all units could be headlines of other stories.
-func onlyHeadlines(units []unit) bool {
-	for _, u := range units {
-		if u.words() > 22 || strings.HasSuffix(u.text, ".") || evidence(u.text) > 0 {
-			return isJunk(u.text)
+// otherStories returns where the list of other stories begins, once the story is mostly told, or -1.
+func otherStories(units []unit) int {
+	at, headlines := -1, true // all units behind could be headlines of other stories
+	for i := len(units) - 1; i >= len(units)*6/10; i-- {
+		u := units[i]
+		if headlines && moreStories.MatchString(u.text) {
+			at = i
 		}
-		if isAppealHeading(u) {
-			return false
+		switch {
+		case u.words() > 22 || strings.HasSuffix(u.text, ".") || evidence(u.text) > 0:
+			headlines = isJunk(u.text)
+		case isAppealHeading(u):
+			headlines = false
 		}
 	}
-	return true
+	return at
 }
 
 // signed reads the name of the author below the story, with what he or she is on the next line, where no other author is

@@ -34,7 +34,7 @@ type lineReader struct {
 
 // kindOfUnit says what u is by itself.
 func (p lineReader) kindOfUnit(u unit) furniture {
-	if u.opaque {
+	if u.opaque || len(u.text) > maxByline { // nothing else is so long
 		return isText
 	}
 	if _, _, ok := labelledField(u.text); ok {

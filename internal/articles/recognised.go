@@ -42,6 +42,13 @@ func recognised(p Parsed, appealParagraphs int) []string {
 		say("credit", i.Credit, "")
 	}
 	say("url", s.URL, "")
+	switch link := render.Link(s.URL); {
+	case s.URL == "":
+	case link == "":
+		out = append(out, "no link: mails cannot lead to this address; they need https:// and the name of a host")
+	case strings.HasPrefix(s.URL, "http://") && link != s.URL:
+		out = append(out, "link: mails lead to https:// addresses only, here to "+cut(link, 200)+"; see that the story is there too")
+	}
 	say("language", s.Language, "")
 	say("body", bodySummary(s), "none found")
 	if a := p.Appeal; a != nil {

@@ -267,3 +267,46 @@ func TestRefresh(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }
+
+// The same file under another address is the same story with another address; two texts at two addresses are two stories.
+func TestImportUnderAnotherAddress(t *testing.T) {
+	t.Parallel()
+	s, clk := setup(t)
+	file := func(url, text string) Parsed {
+		return Parsed{Story: render.Story{Title: "The bridge", Authors: []render.Author{{Name: "Jane Roe"}}, Published: testNow.Add(-time.Hour), URL: url, BodyHTML: "<p>" + text + "</p>"}}
+	}
+	var first int64
+	for i, step := range []struct {
+		url, text string
+		created   bool
+		want, was string
+	}{
+		{"", "One text.", true, "", ""},
+		{"https://a.example/draft", "One text.", false, "https://a.example/draft", ""},
+		{"https://a.example/bridge", "One text.", false, "https://a.example/bridge", "https://a.example/draft"},
+		{"https://a.example/bridge?utm_source=x", "Corrected.", false, "https://a.example/bridge?utm_source=x", ""},
+		{"", "Corrected again.", false, "https://a.example/bridge?utm_source=x", ""}, // the file says no address; the link stays
+		{"https://a.example/bridge-2", "Quite another text.", true, "https://a.example/bridge-2", ""},
+	} {
+		clk.add(time.Minute)
+		a, created, err := s.Import(t.Context(), file(step.url, step.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = a.ID
+		}
+		if created != step.created || (a.ID == first) == (created && i > 0) || a.URL != step.want || a.FormerURL != step.was || a.CanonicalURL != CanonicalURL(step.want) {
+			t.Errorf("import %d: story %d (the first is %d), created %v, at %q, before at %q", i, a.ID, first, created, a.URL, a.FormerURL)
+		}
+	}
+	other := file("https://a.example/other", "One text.")
+	other.Story.Authors[0].Name = "John Doe"
+	later := file("https://a.example/later", "One text.")
+	later.Story.Published = testNow.Add(24 * time.Hour)
+	for name, p := range map[string]Parsed{"another author": other, "another day": later} {
+		if a, created, err := s.Import(t.Context(), p); err != nil || !created {
+			t.Errorf("%s: story %d, created %v, %v; want one of its own", name, a.ID, created, err)
+		}
+	}
+}

@@ -88,6 +88,17 @@ func cut(s string, limit int) string {
 	return strings.TrimRightFunc(string(r), func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;:–—-", r) }) + "…"
 }
 
+// beginning returns at most n octets of s, whole characters.
+func beginning(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
 // hidden elements are left out of plain text with all that is in them.
 var hidden = map[atom.Atom]bool{atom.Script: true, atom.Style: true, atom.Iframe: true, atom.Noscript: true, atom.Template: true,
 	atom.Object: true, atom.Svg: true, atom.Math: true, atom.Noembed: true, atom.Noframes: true, atom.Head: true, atom.Select: true}

@@ -19,6 +19,9 @@ const maxURL = 2000
 var shorteners = []string{"bit.ly", "buff.ly", "cutt.ly", "dlvr.it", "fb.me", "goo.gl", "is.gd", "j.mp", "lnkd.in", "ow.ly",
 	"rb.gy", "rebrand.ly", "shorturl.at", "t.co", "t.ly", "tiny.cc", "tinyurl.com", "trib.al", "v.gd"}
 
+// Link returns the address that a mail leads to for a foreign one, https always, or "" where it leaves the link out.
+func Link(raw string) string { return cleanURL(raw, nil) }
+
 // cleanURL makes a foreign address fit for a mail: resolved against base (which may be nil), https, its host in ASCII. It
 // returns nothing where that cannot be had. What says http is asked for by https; http://localhost stays, for
 // development.

@@ -25,6 +25,10 @@ func folder(t *testing.T) string {
 
 func save(t *testing.T, dir, name string, picture []byte) {
 	t.Helper()
+	picture, err := Compact(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
