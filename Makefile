@@ -44,8 +44,20 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	GO="$(GO)" scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: postgres ## run the benchmarks
+bench: postgres build ## measure speed and memory on this machine, see docs/benchmarks.md (BENCH="-only 1,2,3 -repeat 3")
+	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/bench ./bench
+	bin/bench $(BENCH)
+
+.PHONY: microbench
+microbench: postgres ## run the benchmarks of single functions
 	MAILER_TEST_REQUIRE_DB=1 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+KILLS ?= 200
+
+.PHONY: crashtest
+crashtest: postgres ## kill senders, relay and Postgres KILLS (200) times and count every mail, see docs/reliability.md (SEED=1 CRASHTEST="-readers 9000")
+	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/crashtest ./crashtest
+	bin/crashtest -kills $(KILLS) $(if $(SEED),-seed $(SEED)) $(CRASHTEST)
 
 .PHONY: schema
 schema: postgres ## write migrations/schema.sql anew, after a change of the migrations

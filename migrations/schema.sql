@@ -146,6 +146,29 @@ ALTER TABLE public.audit_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.brake_marks (
+    campaign_id bigint NOT NULL,
+    provider text NOT NULL,
+    answered bigint NOT NULL,
+    hard bigint NOT NULL,
+    blocked bigint NOT NULL,
+    unbuilt bigint NOT NULL
+);
+
+COMMENT ON TABLE public.brake_marks IS 'what had come of a send when it was last resumed: the brake counts from there';
+
+CREATE TABLE public.budgets (
+    key text NOT NULL,
+    process uuid NOT NULL,
+    want integer NOT NULL,
+    held integer NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT budgets_held_check CHECK ((held >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.budgets IS 'shares of processes in limits that all of them have together: connections to a relay or on a lane, messages within a rate. Written under one advisory lock; a share whose time is over is nobody''s';
+
 CREATE TABLE public.campaign_blocks (
     campaign_id bigint NOT NULL,
     "position" integer NOT NULL,
@@ -201,12 +224,17 @@ CREATE TABLE public.campaigns (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     version integer DEFAULT 1 NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    undo_window integer,
+    slice_percent real,
+    slice_wait integer,
     CONSTRAINT campaigns_check CHECK (((state = 'launched'::text) = (launched_at IS NOT NULL))),
     CONSTRAINT campaigns_check1 CHECK (((state <> ALL (ARRAY['approved'::text, 'launched'::text])) OR (approved_hash IS NOT NULL))),
     CONSTRAINT campaigns_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
     CONSTRAINT campaigns_late_check CHECK ((late = ANY (ARRAY['hold'::text, 'send'::text, 'skip'::text]))),
     CONSTRAINT campaigns_min_stories_check CHECK ((min_stories >= 1)),
     CONSTRAINT campaigns_no_approval_check CHECK ((no_approval = ANY (ARRAY['send'::text, 'hold'::text, 'skip'::text]))),
+    CONSTRAINT campaigns_slice_percent_check CHECK (((slice_percent >= (0)::double precision) AND (slice_percent <= (50)::double precision))),
     CONSTRAINT campaigns_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'launched'::text, 'skipped'::text, 'held'::text, 'cancelled'::text, 'expired'::text])))
 );
 
@@ -231,6 +259,12 @@ COMMENT ON COLUMN public.campaigns.forced IS 'whoever approved it has seen the w
 COMMENT ON COLUMN public.campaigns.checked_at IS 'when its stories were re-read for the send; check_until is the lease of who is at it';
 
 COMMENT ON COLUMN public.campaigns.version IS 'raised by every change; who read an older one must read again before changing anything';
+
+COMMENT ON COLUMN public.campaigns.priority IS 'a higher one overtakes others at the next chunk';
+
+COMMENT ON COLUMN public.campaigns.undo_window IS 'seconds in which its launch can be taken back; null, here and in the two below: as the service is set';
+
+COMMENT ON COLUMN public.campaigns.slice_percent IS 'of the readers who get it first; 0: no first slice';
 
 ALTER TABLE public.campaigns ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.campaigns_id_seq
@@ -261,6 +295,7 @@ CREATE TABLE public.chunks (
     suppressed integer DEFAULT 0 NOT NULL,
     expired integer DEFAULT 0 NOT NULL,
     unknown integer DEFAULT 0 NOT NULL,
+    relay text DEFAULT ''::text NOT NULL,
     CONSTRAINT chunks_check CHECK ((to_seq >= from_seq))
 )
 WITH (fillfactor='70');
@@ -270,6 +305,8 @@ COMMENT ON COLUMN public.chunks.variant IS 'null until a test has chosen';
 COMMENT ON COLUMN public.chunks.token IS 'raised at every claim; who holds an older one may record facts but gets no permit';
 
 COMMENT ON COLUMN public.chunks.accepted IS 'tally of the outcomes that decide (see decided), written when the chunk closes and again when one of its retries ends';
+
+COMMENT ON COLUMN public.chunks.relay IS 'the relay that the present claim goes over, or the last one did; chosen at the claim';
 
 ALTER TABLE public.chunks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.chunks_id_seq
@@ -297,6 +334,32 @@ CREATE TABLE public.consent_log (
 
 ALTER TABLE public.consent_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.consent_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.database_eras (
+    number bigint NOT NULL,
+    era uuid DEFAULT gen_random_uuid() NOT NULL,
+    system text NOT NULL,
+    timeline text NOT NULL,
+    database_oid bigint NOT NULL,
+    table_oid bigint NOT NULL,
+    why text DEFAULT ''::text NOT NULL,
+    began_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.database_eras IS 'which database this is: a new row whenever it turns out to come from a backup or another timeline. The newest row is the present one';
+
+COMMENT ON COLUMN public.database_eras.system IS 'system identifier of the cluster; empty where the server does not tell';
+
+COMMENT ON COLUMN public.database_eras.table_oid IS 'of the table sends, which a restore into the same database makes anew';
+
+ALTER TABLE public.database_eras ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.database_eras_number_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -343,12 +406,16 @@ CREATE TABLE public.retries (
     due timestamp with time zone NOT NULL,
     token bigint DEFAULT 0 NOT NULL,
     owner uuid,
-    lease_until timestamp with time zone
+    lease_until timestamp with time zone,
+    provider text DEFAULT ''::text NOT NULL,
+    relay text DEFAULT ''::text NOT NULL
 );
 
 COMMENT ON TABLE public.retries IS 'deliveries to be tried again; there is a row if and only if the last attempt was deferred or in doubt and nothing is terminal yet';
 
 COMMENT ON COLUMN public.retries.attempt IS 'the number of the attempt to come';
+
+COMMENT ON COLUMN public.retries.relay IS 'the relay of the last attempt, or of the present claim; the next attempt prefers it, since greylisting and copies in doubt are known there';
 
 CREATE TABLE public.sends (
     campaign_id bigint NOT NULL,
@@ -372,9 +439,19 @@ CREATE TABLE public.sends (
     audience bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    undo_until timestamp with time zone,
+    slice_state text DEFAULT ''::text NOT NULL,
+    slice_percent real DEFAULT 0 NOT NULL,
+    slice_wait integer DEFAULT 0 NOT NULL,
+    slice_size bigint,
+    slice_of bigint,
+    slice_out_at timestamp with time zone,
+    resumed_at timestamp with time zone,
     CONSTRAINT sends_check CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'cancelled'::text, 'expired'::text])))),
     CONSTRAINT sends_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
     CONSTRAINT sends_envelope_domain_check CHECK ((envelope_domain <> ''::text)),
+    CONSTRAINT sends_slice_percent_check CHECK (((slice_percent >= (0)::double precision) AND (slice_percent <= (50)::double precision))),
+    CONSTRAINT sends_slice_state_check CHECK ((slice_state = ANY (ARRAY[''::text, 'out'::text, 'passed'::text, 'released'::text, 'failed'::text]))),
     CONSTRAINT sends_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'done'::text, 'cancelled'::text, 'expired'::text])))
 )
 WITH (fillfactor='70');
@@ -388,6 +465,14 @@ COMMENT ON COLUMN public.sends.envelope_domain IS 'domain of MAIL FROM, frozen s
 COMMENT ON COLUMN public.sends.audience_as_of IS 'who confirmed later is not in the audience';
 
 COMMENT ON COLUMN public.sends.audience IS 'deliveries written so far; the last of them has this number as its seq';
+
+COMMENT ON COLUMN public.sends.undo_until IS 'until then nothing is written of the audience and the launch can be taken back; null: there is no such time';
+
+COMMENT ON COLUMN public.sends.slice_state IS 'out: only the first slice is in the audience yet; released: a person let the rest go; failed: it paused the send';
+
+COMMENT ON COLUMN public.sends.slice_wait IS 'seconds between the end of writing the slice and the earliest decision about the rest';
+
+COMMENT ON COLUMN public.sends.slice_size IS 'readers in the first slice, of slice_of; null until they were counted';
 
 CREATE VIEW public.delivery_state AS
  SELECT d.campaign_id,
@@ -455,6 +540,18 @@ ALTER TABLE public.digests ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.doubt_decisions (
+    campaign_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    decision text NOT NULL,
+    who text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT doubt_decisions_decision_check CHECK ((decision = ANY (ARRAY['accept'::text, 'resend'::text])))
+);
+
+COMMENT ON TABLE public.doubt_decisions IS 'what a person decided about a reader of whom it is not known whether the mail arrived';
 
 CREATE TABLE public.feed_items (
     feed_id bigint NOT NULL,
@@ -546,6 +643,19 @@ ALTER TABLE public.imports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.lanes (
+    relay text NOT NULL,
+    provider text NOT NULL,
+    suspended boolean NOT NULL,
+    connections integer NOT NULL,
+    per_minute double precision NOT NULL,
+    said text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.lanes IS 'lanes (relay and provider) that go slower than they may, because of what a reply said; until then, for all processes';
 
 CREATE TABLE public.leaves (
     subscriber_id bigint NOT NULL,
@@ -739,6 +849,39 @@ CREATE VIEW public.recent_leaves AS
 
 COMMENT ON VIEW public.recent_leaves IS 'declared for delivery: a permit looks here first';
 
+CREATE TABLE public.relay_days (
+    relay text NOT NULL,
+    day date NOT NULL,
+    sent bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.relay_days IS 'messages handed to each relay on each day (UTC); where a cap is set, taken in advance in slices';
+
+CREATE TABLE public.relay_states (
+    relay text NOT NULL,
+    process uuid NOT NULL,
+    host text NOT NULL,
+    connections integer NOT NULL,
+    state text NOT NULL,
+    retry_at timestamp with time zone,
+    said text NOT NULL,
+    said_at timestamp with time zone,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT relay_states_state_check CHECK ((state = ANY (ARRAY['ok'::text, 'resting'::text, 'capped'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.relay_states IS 'how each sending process finds each relay, for people; written when it changes and every few seconds';
+
+CREATE TABLE public.sender_marks (
+    node uuid NOT NULL,
+    n bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.sender_marks IS 'a number that each sender raises and remembers outside the database: when it is lower than remembered, commits were lost';
+
 ALTER TABLE public.subscribers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.subscribers_id_seq
     START WITH 1
@@ -784,6 +927,12 @@ ALTER TABLE ONLY public.articles
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.brake_marks
+    ADD CONSTRAINT brake_marks_pkey PRIMARY KEY (campaign_id, provider);
+
+ALTER TABLE ONLY public.budgets
+    ADD CONSTRAINT budgets_pkey PRIMARY KEY (key, process);
+
 ALTER TABLE ONLY public.campaign_blocks
     ADD CONSTRAINT campaign_blocks_pkey PRIMARY KEY (campaign_id, "position");
 
@@ -805,6 +954,12 @@ ALTER TABLE ONLY public.chunks
 ALTER TABLE ONLY public.consent_log
     ADD CONSTRAINT consent_log_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.database_eras
+    ADD CONSTRAINT database_eras_era_key UNIQUE (era);
+
+ALTER TABLE ONLY public.database_eras
+    ADD CONSTRAINT database_eras_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_campaign_id_subscriber_id_key UNIQUE (campaign_id, subscriber_id);
 
@@ -820,6 +975,9 @@ ALTER TABLE ONLY public.digests
 ALTER TABLE ONLY public.digests
     ADD CONSTRAINT digests_slug_key UNIQUE (slug);
 
+ALTER TABLE ONLY public.doubt_decisions
+    ADD CONSTRAINT doubt_decisions_pkey PRIMARY KEY (campaign_id, seq, attempt);
+
 ALTER TABLE ONLY public.feed_items
     ADD CONSTRAINT feed_items_pkey PRIMARY KEY (feed_id, guid);
 
@@ -834,6 +992,9 @@ ALTER TABLE ONLY public.feeds
 
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (relay, provider);
 
 ALTER TABLE ONLY public.leaves
     ADD CONSTRAINT leaves_pkey PRIMARY KEY (id);
@@ -859,8 +1020,17 @@ ALTER TABLE ONLY public.outcomes
 ALTER TABLE ONLY public.permits
     ADD CONSTRAINT permits_pkey PRIMARY KEY (process, serial);
 
+ALTER TABLE ONLY public.relay_days
+    ADD CONSTRAINT relay_days_pkey PRIMARY KEY (relay, day);
+
+ALTER TABLE ONLY public.relay_states
+    ADD CONSTRAINT relay_states_pkey PRIMARY KEY (relay, process);
+
 ALTER TABLE ONLY public.retries
     ADD CONSTRAINT retries_pkey PRIMARY KEY (campaign_id, seq);
+
+ALTER TABLE ONLY public.sender_marks
+    ADD CONSTRAINT sender_marks_pkey PRIMARY KEY (node);
 
 ALTER TABLE ONLY public.sends
     ADD CONSTRAINT sends_pkey PRIMARY KEY (campaign_id);
@@ -911,7 +1081,7 @@ CREATE INDEX outbox_due ON public.outbox USING btree (due) WHERE (state = 'queue
 
 CREATE INDEX outcomes_notable ON ONLY public.outcomes USING btree (campaign_id, kind, seq) WHERE (kind = ANY (ARRAY['failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text]));
 
-CREATE INDEX retries_due ON public.retries USING btree (campaign_id, due);
+CREATE INDEX retries_due ON public.retries USING btree (campaign_id, provider, due);
 
 CREATE INDEX sends_live ON public.sends USING btree (campaign_id) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text]));
 
@@ -929,6 +1099,9 @@ ALTER TABLE ONLY public.appeal_variants
 
 ALTER TABLE ONLY public.articles
     ADD CONSTRAINT articles_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES public.feeds(id);
+
+ALTER TABLE ONLY public.brake_marks
+    ADD CONSTRAINT brake_marks_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.sends(campaign_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.campaign_blocks
     ADD CONSTRAINT campaign_blocks_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;

@@ -16,6 +16,7 @@ import (
 	"mailer/internal/db"
 	"mailer/internal/db/private"
 	"mailer/internal/delivery"
+	"mailer/internal/dkim"
 	"mailer/internal/errs"
 	"mailer/internal/fetch"
 	"mailer/internal/links"
@@ -31,6 +32,7 @@ type app struct {
 	db      *sqlx.DB
 	private *private.Server // nil when the database is elsewhere
 	ring    *links.Ring
+	dkim    *dkim.Ring
 
 	templates   *render.Templates
 	subscribers *subscribers.Store
@@ -78,8 +80,12 @@ func (p *program) open(ctx context.Context, cfg *config.Config) (*app, error) {
 	if err := cfg.Complete(); err != nil {
 		return nil, err
 	}
-	a := &app{cfg: cfg, log: logger(p, cfg)}
-	err := a.connect(ctx, p)
+	keys, err := openDKIM(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{cfg: cfg, log: logger(p, cfg), dkim: keys}
+	err = a.connect(ctx, p)
 	if err == nil {
 		err = db.Migrate(ctx, a.db)
 	}
@@ -139,9 +145,10 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 
 // openCampaigns opens the one room that depends on where the public pages are, which a development server may learn late.
 func (a *app) openCampaigns() {
-	a.campaigns = campaigns.New(campaigns.Deps{DB: a.db, Ring: a.ring, Lists: a.subscribers, Articles: a.articles, Appeals: a.appeals,
+	a.campaigns = campaigns.New(campaigns.Deps{DB: a.db, Ring: a.ring, DKIM: a.dkim, Lists: a.subscribers, Articles: a.articles, Appeals: a.appeals,
 		Delivery: a.delivery, Templates: a.templates, URLs: links.URLs{Base: a.cfg.BaseURL}, MailDomain: a.cfg.MailDomain,
-		Development: !a.cfg.Production, Now: time.Now, Log: a.log})
+		Development: !a.cfg.Production, Now: time.Now, Log: a.log,
+		Caution: campaigns.Caution{UndoWindow: a.cfg.UndoWindow, FirstSlice: a.cfg.FirstSlice, SliceWait: a.cfg.SliceWait}})
 }
 
 // close gives everything back. The private database ends when no other process of ours uses it.

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"mailer/internal/audit"
 	"mailer/internal/campaigns"
 	"mailer/internal/delivery"
 	"mailer/internal/errs"
@@ -28,6 +28,9 @@ type campaignsCmd struct {
 	Pause    campaignPauseCmd    `cmd:"" help:"Stop a send; it takes effect within a message."`
 	Resume   campaignResumeCmd   `cmd:"" help:"Go on with a paused send."`
 	Cancel   campaignCancelCmd   `cmd:"" help:"End a campaign or its send for good."`
+	Undo     campaignUndoCmd     `cmd:"" help:"Take a launch back, within its undo window."`
+	Release  campaignReleaseCmd  `cmd:"" help:"Let the rest go without waiting for the first slice."`
+	Doubts   campaignDoubtsCmd   `cmd:"" help:"Show the readers in doubt, and decide about them."`
 	Report   campaignReportCmd   `cmd:"" help:"What came of a send: refusals, doubts, clicks on the appeal, leavers."`
 	Outcomes campaignOutcomesCmd `cmd:"" help:"Show the readers who were not simply accepted, and why."`
 }
@@ -59,9 +62,9 @@ func (c *campaignListCmd) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		return list(p, all, "There are no such campaigns.", []string{"ID", "LIST", "DIGEST", "EDITION", "STATE", "SEND AT", "SUBJECT"},
+		return list(p, all, "There are no such campaigns.", []string{"ID", "LIST", "DIGEST", "EDITION", "STATE", "SEND AT", "SUBJECT", "BECAUSE"},
 			func(cm campaigns.Campaign) []any {
-				return []any{cm.ID, cm.List, cm.Digest, cm.Edition, stateOf(cm), cm.SendAt, shorten(cm.Subject, 60)}
+				return []any{cm.ID, cm.List, cm.Digest, cm.Edition, stateOf(cm), cm.SendAt, shorten(cm.Subject, 60), shorten(cmp.Or(cm.SendReason, cm.Reason), 80)}
 			})
 	})
 }
@@ -244,137 +247,6 @@ func (c *campaignApproveCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
 		cm, err := a.campaigns.Approve(ctx, c.ID, p.who(), c.Force)
 		if err != nil {
-			return err
-		}
-		return showCampaign(p, cm, "")
-	})
-}
-
-type campaignScheduleCmd struct {
-	ID int64  `arg:"" help:"Which campaign."`
-	At string `arg:"" help:"When, such as \"2026-11-22 07:00\" in the list's time zone, or +2h."`
-}
-
-func (c *campaignScheduleCmd) Run(ctx context.Context, p *program) error {
-	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Campaign(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		l, err := a.subscribers.List(ctx, cm.ListID)
-		if err != nil {
-			return err
-		}
-		at, err := parseWhen(c.At, l.TimeZone, time.Now())
-		if err != nil {
-			return err
-		}
-		if cm, err = a.campaigns.Schedule(ctx, c.ID, at, p.who()); err != nil {
-			return err
-		}
-		return showCampaign(p, cm, "")
-	})
-}
-
-type campaignHoldCmd struct {
-	ID     int64  `arg:"" help:"Which campaign."`
-	Reason string `help:"Why, for those who wonder."`
-}
-
-func (c *campaignHoldCmd) Run(ctx context.Context, p *program) error {
-	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Hold(ctx, c.ID, c.Reason, p.who())
-		if err != nil {
-			return err
-		}
-		return showCampaign(p, cm, "")
-	})
-}
-
-type campaignStartCmd struct {
-	ID    int64 `arg:"" help:"Which campaign."`
-	Force bool  `help:"Pass over warnings."`
-	Yes   bool  `short:"y" help:"Do not ask."`
-}
-
-func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
-	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Campaign(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		l, err := a.subscribers.List(ctx, cm.ListID)
-		if err != nil {
-			return err
-		}
-		n, err := a.subscribers.Counts(ctx, l.ID)
-		if err != nil {
-			return err
-		}
-		if err := p.confirm(c.Yes, "Send “%s” to the %d readers of %s now?", shorten(cm.Subject, 80), n.Mailable, l.Slug); err != nil {
-			return err
-		}
-		if cm, err = a.campaigns.Start(ctx, c.ID, p.who(), c.Force); err != nil {
-			return err
-		}
-		return showCampaign(p, cm, fmt.Sprintf("It goes out while a sender runs (mailer serve). Watch it: mailer campaigns show %d", cm.ID))
-	})
-}
-
-type campaignPauseCmd struct {
-	ID     int64  `arg:"" help:"Which campaign."`
-	Reason string `help:"Why, for those who wonder."`
-}
-
-func (c *campaignPauseCmd) Run(ctx context.Context, p *program) error {
-	reason := c.Reason
-	if reason == "" {
-		reason = "paused by " + p.who()
-	}
-	return changeSend(ctx, p, c.ID, "campaign.pause", map[string]any{"reason": reason}, func(a *app) error { return a.delivery.Pause(ctx, c.ID, reason) })
-}
-
-type campaignResumeCmd struct {
-	ID int64 `arg:"" help:"Which campaign."`
-}
-
-func (c *campaignResumeCmd) Run(ctx context.Context, p *program) error {
-	return changeSend(ctx, p, c.ID, "campaign.resume", nil, func(a *app) error { return a.delivery.Resume(ctx, c.ID) })
-}
-
-// changeSend does something to a running send, notes it and shows what came of it.
-func changeSend(ctx context.Context, p *program, id int64, action string, detail map[string]any, do func(a *app) error) error {
-	return p.with(ctx, func(a *app) error {
-		if err := do(a); err != nil {
-			return err
-		}
-		if err := audit.Log(ctx, a.db, p.who(), action, fmt.Sprintf("campaign %d", id), detail); err != nil {
-			return err
-		}
-		cm, err := a.campaigns.Campaign(ctx, id)
-		if err != nil {
-			return err
-		}
-		return showCampaign(p, cm, "")
-	})
-}
-
-type campaignCancelCmd struct {
-	ID     int64  `arg:"" help:"Which campaign."`
-	Reason string `help:"Why, for those who wonder."`
-	Yes    bool   `short:"y" help:"Do not ask."`
-}
-
-func (c *campaignCancelCmd) Run(ctx context.Context, p *program) error {
-	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Campaign(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		if err := p.confirm(c.Yes, "Cancel “%s” for good? What has gone out stays out.", shorten(cm.Subject, 80)); err != nil {
-			return err
-		}
-		if cm, err = a.campaigns.Cancel(ctx, c.ID, c.Reason, p.who()); err != nil {
 			return err
 		}
 		return showCampaign(p, cm, "")

@@ -26,6 +26,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" group:"run" help:"See the whole of it at work, with a sample newsroom; nothing to configure."`
 	Migrate migrateCmd `cmd:"" group:"run" help:"Bring the database schema up to date."`
 	Config  configCmd  `cmd:"" group:"run" help:"Show the configuration in effect and where each value came from."`
+	DKIM    dkimCmd    `cmd:"" group:"run" name:"dkim" help:"Sign mail here: keys, their DNS records, and whether these are right."`
 	Audit   auditCmd   `cmd:"" group:"run" help:"Show who did what."`
 
 	Lists        listsCmd        `cmd:"" group:"readers" help:"Newsletters that one subscribes to: sender, legal identity, looks."`
@@ -36,6 +37,8 @@ type cli struct {
 	Articles articlesCmd `cmd:"" group:"content" help:"Stories: list, show, import from a file."`
 	Appeals  appealsCmd  `cmd:"" group:"content" help:"Asks for support that stand in mails."`
 
+	Relays    relaysCmd    `cmd:"" group:"run" help:"Servers that mail is handed to: how they are, and what they offer."`
+	Lanes     lanesCmd     `cmd:"" group:"run" help:"Relay and provider: limits, and what is slowed."`
 	Digests   digestsCmd   `cmd:"" group:"mail" help:"Recurring recipes that make campaigns on a schedule."`
 	Campaigns campaignsCmd `cmd:"" group:"mail" help:"Dated sends: preview, proof, approve, start, pause, report."`
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"mailer/internal/config"
+	"mailer/internal/relay"
 )
 
 type configCmd struct{}
@@ -42,7 +45,9 @@ func (c *configCmd) Run(p *program) error {
 		Mode     string         `json:"mode"`
 		File     string         `json:"file"`
 		Settings []config.Entry `json:"settings"`
-	}{mode, cfg.File, cfg.Entries()}
+		Relays   []relayTable   `json:"relays,omitempty"`
+		Lanes    []laneTable    `json:"lanes,omitempty"`
+	}{mode, cfg.File, cfg.Entries(), relayTables(cfg), laneTables(cfg)}
 	err = p.show(out, func(w io.Writer) {
 		file := cfg.File
 		if file == "" {
@@ -56,9 +61,65 @@ func (c *configCmd) Run(p *program) error {
 			}
 			return []any{e.Name, value, e.Source, e.Help}
 		})
+		if len(out.Relays) > 0 {
+			fmt.Fprintln(w)
+			table(w, []string{"RELAY", "URL", "FROM", "WEIGHT", "CONNECTIONS", "MESSAGES ON EACH", "PER SECOND", "PER DAY", "LISTS"}, out.Relays, func(r relayTable) []any {
+				return []any{r.Name, r.URL, r.From, r.Weight, orNone(r.Connections), cmp.Or(r.MessagesPerConnection, relay.DefaultMaxMessages), orNone(r.Rate), orNone(r.DailyCap), strings.Join(r.Lists, ", ")}
+			})
+		}
+		if len(out.Lanes) > 0 {
+			fmt.Fprintln(w)
+			table(w, []string{"LANE", "OF RELAY", "CONNECTIONS", "MESSAGES ON EACH", "PER SECOND"}, out.Lanes, func(l laneTable) []any {
+				return []any{l.Provider, cmp.Or(l.Relay, "each"), asUsual(l.Connections), asUsual(l.MessagesPerConnection), asUsual(l.Rate)}
+			})
+		}
 	})
 	if err != nil {
 		return err
 	}
 	return cfg.Complete()
+}
+
+// relayTable is a [[relay]] table as it may be shown to anyone.
+type relayTable struct {
+	Name                  string   `json:"name"`
+	URL                   string   `json:"url"`
+	From                  string   `json:"from"`
+	Weight                int      `json:"weight"`
+	Connections           int      `json:"connections"`
+	MessagesPerConnection int      `json:"messages_per_connection"`
+	Rate                  float64  `json:"rate"`
+	DailyCap              int      `json:"daily_cap"`
+	Lists                 []string `json:"lists"`
+}
+
+func relayTables(cfg *config.Config) (tables []relayTable) {
+	for _, r := range cfg.Relays {
+		tables = append(tables, relayTable{r.Name, r.Shown(), cmp.Or(r.URLFrom, "file"), r.Weight, r.Connections, r.MessagesPerConnection, r.Rate, r.DailyCap, r.Lists})
+	}
+	return tables
+}
+
+// laneTable is a [[lane]] table; what is null is as usual.
+type laneTable struct {
+	Relay                 string   `json:"relay"`
+	Provider              string   `json:"provider"`
+	Connections           *int     `json:"connections"`
+	MessagesPerConnection *int     `json:"messages_per_connection"`
+	Rate                  *float64 `json:"rate"`
+}
+
+func laneTables(cfg *config.Config) (tables []laneTable) {
+	for _, l := range cfg.Lanes {
+		tables = append(tables, laneTable(l))
+	}
+	return tables
+}
+
+// asUsual is a limit, as it is shown.
+func asUsual[T int | float64](n *T) string {
+	if n == nil {
+		return "as usual"
+	}
+	return orNone(*n)
 }

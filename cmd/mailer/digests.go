@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"mailer/internal/campaigns"
 	"mailer/internal/errs"
@@ -87,7 +88,7 @@ func (c *digestListCmd) Run(ctx context.Context, p *program) error {
 		}
 		return list(p, all, "There are no digests yet. Make one: mailer digests create --help",
 			[]string{"DIGEST", "NAME", "LIST", "SCHEDULE", "ZONE", "NEXT", "RUNS"}, func(d campaigns.Digest) []any {
-				return []any{d.Slug, shorten(d.Name, 40), d.Recipe.List, d.Schedule, d.TimeZone, d.Next, d.Active}
+				return []any{d.Slug, shorten(d.Name, 40), d.Recipe.List, d.Schedule, d.TimeZone, nextEdition(d), d.Active}
 			})
 	})
 }
@@ -121,7 +122,7 @@ func showDigest(p *program, d campaigns.Digest, skips []campaigns.SkipDay) error
 		if d.Schedule != "" {
 			schedule = d.Schedule + " in " + d.TimeZone
 		}
-		pairs(w, "digest", d.Slug, "name", d.Name, "list", r.List, "schedule", schedule, "runs", d.Active, "next edition", d.Next,
+		pairs(w, "digest", d.Slug, "name", d.Name, "list", r.List, "schedule", schedule, "runs", d.Active, "next edition", nextEdition(d),
 			"subject", r.Subject, "template", r.Template, "stories", fmt.Sprintf("%d to %d, else %s", r.Stories.Min, r.Stories.Max, r.Stories.TooFew),
 			"not approved", r.Clock.NoApproval, "appeal", appealOf(r))
 		for _, s := range r.Sections {
@@ -131,6 +132,18 @@ func showDigest(p *program, d campaigns.Digest, skips []campaigns.SkipDay) error
 			pairs(w, "no edition on", cell(s.Day)+" "+cell(s.Reason))
 		}
 	})
+}
+
+// nextEdition is when the next edition is due, by the clock of its readers.
+func nextEdition(d campaigns.Digest) string {
+	if d.Next == nil {
+		return "-"
+	}
+	zone, err := time.LoadLocation(d.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return d.Next.In(zone).Format("2006-01-02 15:04 MST")
 }
 
 func appealOf(r campaigns.Recipe) string {

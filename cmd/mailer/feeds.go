@@ -21,7 +21,7 @@ type feedsCmd struct {
 
 func (feedsCmd) Help() string {
 	return `A running scheduler reads every feed when it is due. A feed that breaks is shown with its last error and keeps the
-stories it has brought.
+stories it has brought. One whose first reading fails is added all the same, and the command ends with status 75.
 
 Examples:
   mailer feeds add https://news.example.org/science.xml --slug science --section Science
@@ -63,12 +63,17 @@ func (c *feedAddCmd) Run(ctx context.Context, p *program) error {
 				return err
 			}
 		}
-		return p.show(out, func(w io.Writer) {
+		err = p.show(out, func(w io.Writer) {
 			fmt.Fprintf(w, "The feed %s was added.\n", out.Feed.Slug)
 			if out.Poll != nil {
 				fmt.Fprintln(w, pollLine(*out.Poll))
 			}
 		})
+		if err == nil && out.Poll != nil && out.Poll.Error != "" { // a script must not take a mistyped address for a feed
+			err = errs.New(errs.Unavailable, "the feed %s could not be read yet; it is kept and tried again every %s, unless you take it back: mailer feeds remove %s",
+				out.Feed.Slug, time.Duration(out.Feed.PollSeconds)*time.Second, out.Feed.Slug)
+		}
+		return err
 	})
 }
 

@@ -18,9 +18,11 @@ var rooms = []string{
 	"migrations",
 	"templates/email",
 	"internal/errs",
+	"internal/failpoint",
 	"internal/config",
 	"internal/lang",
 	"internal/links",
+	"internal/dkim",
 	"internal/fetch",
 	"internal/db",
 	"internal/db/private",
@@ -39,14 +41,15 @@ var rooms = []string{
 	"internal/inbox",
 	"cmd/mailer/demo",
 	"cmd/mailer",
+	"bench",
 }
 
 // forTests are packages that only tests import, and that may import any room.
-var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/screenshots"}
+var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/screenshots", "crashtest"}
 
 // onlyFor are modules that belong to one room; the others go through it.
 var onlyFor = map[string][]string{
-	"github.com/wneessen/go-mail":      {"internal/relay"},
+	"github.com/wneessen/go-mail":      {"internal/relay", "bench"},
 	"github.com/pressly/goose":         {"internal/db"},
 	"github.com/alecthomas/kong":       {"cmd/mailer"},
 	"github.com/robfig/cron":           {"internal/campaigns", "cmd/mailer"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -129,7 +130,7 @@ func (c *listCreateCmd) Run(ctx context.Context, p *program) error {
 		if err := audit.Log(ctx, a.db, p.who(), "list.create", "list "+l.Slug, nil); err != nil {
 			return err
 		}
-		return showList(p, l, nil)
+		return showList(p, a, l, nil)
 	})
 }
 
@@ -160,7 +161,7 @@ func (c *listUpdateCmd) Run(ctx context.Context, p *program) error {
 		if err := audit.Log(ctx, a.db, p.who(), "list.update", "list "+l.Slug, nil); err != nil {
 			return err
 		}
-		return showList(p, l, nil)
+		return showList(p, a, l, nil)
 	})
 }
 
@@ -178,20 +179,29 @@ func (c *listShowCmd) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		return showList(p, l, &counts)
+		return showList(p, a, l, &counts)
 	})
 }
 
 // showList prints a list, and how many readers it has where that is known.
-func showList(p *program, l subscribers.List, n *subscribers.Counts) error {
+func showList(p *program, a *app, l subscribers.List, n *subscribers.Counts) error {
 	out := struct {
 		subscribers.List
 		Readers *subscribers.Counts `json:"readers,omitempty"`
 		Missing []string            `json:"missing"`
-	}{l, n, append([]string{}, l.Missing()...)}
+		DKIM    []string            `json:"dkim"` // the keys that sign its mail, by the names of their records
+	}{l, n, append([]string{}, l.Missing()...), []string{}}
+	_, domain, _ := strings.Cut(l.FromAddress, "@")
+	signing := "left to the relay; to sign here: mailer dkim new " + domain
+	for i, k := range a.dkim.For(domain) {
+		if i == 0 {
+			signing = "signed here for " + k.Domain + " with " + selectors(a.dkim.For(domain))
+		}
+		out.DKIM = append(out.DKIM, k.Name())
+	}
 	return p.show(out, func(w io.Writer) {
 		pairs(w, "list", l.Slug, "name", l.Name, "description", l.Description, "from", l.FromName+" <"+l.FromAddress+">", "reply to", l.ReplyTo,
-			"envelope domain", l.EnvelopeDomain, "publisher", l.LegalName, "postal address", l.PostalAddress, "contact", l.Contact,
+			"envelope domain", l.EnvelopeDomain, "dkim", signing, "publisher", l.LegalName, "postal address", l.PostalAddress, "contact", l.Contact,
 			"home", l.HomeURL, "reason", l.Reason, "language", l.Language, "time zone", l.TimeZone, "logo", l.LogoURL,
 			"colours", l.AccentColour+" on "+l.PaperColour)
 		if n != nil {

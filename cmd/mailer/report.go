@@ -43,6 +43,12 @@ func writeReport(w io.Writer, r reports.Report) {
 		return
 	}
 	writeBalance(w, *r.Balance)
+	if len(r.Waits) > 0 {
+		fmt.Fprintln(w, "\nWaiting:")
+		for _, wait := range r.Waits {
+			fmt.Fprintln(w, "  "+cell(wait.Text))
+		}
+	}
 	refusals := func(title string, all []reports.Refusal) {
 		if len(all) == 0 {
 			return
@@ -57,13 +63,15 @@ func writeReport(w io.Writer, r reports.Report) {
 			return
 		}
 		fmt.Fprintln(w, "\n"+title)
-		table(w, []string{"READER", "ADDRESS", "ATTEMPTS", "NEXT TRY", "REPLY"}, all, func(d reports.Reader) []any {
-			return []any{d.Subscriber, d.Address, d.Attempts, d.Due, shorten(d.Reply, 80)}
+		table(w, []string{"READER", "ADDRESS", "ATTEMPT", "AT", "NEXT TRY", "DECIDED", "REPLY"}, all, func(d reports.Reader) []any {
+			return []any{d.Subscriber, d.Address, d.Attempts, d.At, d.Due, decided(d.Decision, d.DecidedBy), shorten(d.Reply, 80)}
 		})
 	}
 	refusals("Refused for good:", r.Refusals)
 	refusals("Put off:", r.Deferred)
 	readers("Waiting for another try:", r.Waiting)
+	readers("Given up, as their time was over:", r.Expired)
+	readers("In doubt, to be sent once more:", r.Retried)
 	readers("In doubt:", r.Doubts)
 	if len(r.Leavers) > 0 {
 		fmt.Fprintln(w, "\nLeft through it:")
@@ -73,6 +81,14 @@ func writeReport(w io.Writer, r reports.Report) {
 		fmt.Fprintln(w, "\nAppeal:")
 		table(w, []string{"CLICKS", "APPEAL", "HEADING"}, r.Clicks, func(k appeals.Clicks) []any { return []any{k.Clicks, k.Slug, shorten(k.Heading, 60)} })
 	}
+}
+
+// decided says what a person decided about a reader in doubt.
+func decided(decision, who string) string {
+	if decision == "" {
+		return "-"
+	}
+	return decision + " by " + who
 }
 
 type campaignOutcomesCmd struct {

@@ -9,9 +9,9 @@ import (
 )
 
 type serveCmd struct {
-	Listen string   `placeholder:"ADDRESS" help:"Address of the web server (default: the setting, 127.0.0.1:8025)."`
+	Listen string   `placeholder:"ADDRESS" help:"Address of the web server, for this process alone; MAILER_LISTEN sets it for the links that other commands make too (default: 127.0.0.1:8025)."`
 	Roles  []string `default:"web,scheduler,sender" enum:"web,scheduler,sender" help:"What this process does, separated by commas: ${default}."`
-	Inbox  string   `default:"127.0.0.1:8026" placeholder:"ADDRESS" help:"Address of the mail catcher's page, in development (${default})."`
+	Inbox  string   `default:"127.0.0.1:8026" placeholder:"ADDRESS" help:"Address of the mail catcher's page, in development; on this machine (${default})."`
 }
 
 func (serveCmd) Help() string {
@@ -42,6 +42,11 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	}
 	if s.webURL != "" {
 		p.say("web pages at %s, listening on %s", s.webURL, s.listening)
+	}
+	if c.Listen != "" && s.webURL != "" && !cfg.Production {
+		if others, err := config.Load(p.flags.Config, p.env); err == nil && others.BaseURL != s.webURL {
+			p.say("other commands do not know of --listen: the links they make lead to %s. For all commands set MAILER_LISTEN=%s instead", others.BaseURL, c.Listen)
+		}
 	}
 	if s.inboxURL != "" {
 		p.say("development mode: no mail leaves this machine; see it at %s", s.inboxURL)

@@ -12,7 +12,6 @@ import (
 	"mailer/internal/delivery"
 	"mailer/internal/errs"
 	"mailer/internal/inbox"
-	"mailer/internal/relay"
 	"mailer/internal/web/public"
 )
 
@@ -43,6 +42,11 @@ type service struct {
 func (p *program) startService(ctx context.Context, cfg *config.Config, o serviceOptions) (_ *service, err error) {
 	if err := cfg.Complete(); err != nil {
 		return nil, err
+	}
+	if !cfg.Production && o.sender {
+		if err := onlyHere(o.inboxListen); err != nil {
+			return nil, err
+		}
 	}
 	s := &service{broken: make(chan error, 1)}
 	var web net.Listener
@@ -139,16 +143,26 @@ func (s *service) imageOrigins() []string {
 
 // startSender works the queue and the outbox.
 func (s *service) startSender() error {
-	r, err := relay.New(relay.Config{URL: s.cfg.SMTPURL, HelloName: s.cfg.MailDomain})
+	relays, err := s.relayLines(s.work)
 	if err != nil {
 		return err
 	}
-	sender := delivery.NewSender(delivery.SenderConfig{Store: s.delivery, Relay: r, Connections: s.cfg.Connections,
-		Drain: s.cfg.StopAfter, Cut: s.work.Done(), Log: s.log})
+	lanes, err := s.laneLimits()
+	if err != nil {
+		return err
+	}
+	lines, err := s.openMailLog()
+	if err != nil {
+		return err
+	}
+	sender := delivery.NewSender(hasteSender(delivery.SenderConfig{Store: s.delivery, DKIM: s.dkim, Relays: relays, Lanes: lanes,
+		Rate: float64(s.cfg.Rate), Connections: s.cfg.Connections,
+		Drain: s.cfg.StopAfter, Cut: s.work.Done(), Log: s.log, MailLog: lines, MarkFile: s.cfg.MarkPath()}))
 	s.parts.Go(func() {
 		if err := sender.Run(s.soft); err != nil {
 			s.fail(err)
 		}
+		s.closeMailLog(lines)
 	})
 	return nil
 }
@@ -222,6 +236,20 @@ func ended(group *sync.WaitGroup, now <-chan struct{}, limit time.Duration) bool
 	default:
 		return false
 	}
+}
+
+// onlyHere refuses an address for the mail catcher's page that other machines could reach: it shows every mail caught, with
+// the links in it, to whoever asks.
+func onlyHere(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return errs.New(errs.Usage, "--inbox %s is not a host and a port; write it like 127.0.0.1:8026", address)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return errs.New(errs.Usage, "--inbox %s would show the mails caught, and the links in them, to other machines; use an address of this machine, "+
+		"like 127.0.0.1:8026, and reach it from elsewhere through a tunnel (ssh -L 8026:127.0.0.1:8026)", address)
 }
 
 // listen opens a TCP port; setting is what to change when it is taken.

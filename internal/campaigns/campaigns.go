@@ -22,16 +22,18 @@ import (
 	"mailer/internal/articles"
 	"mailer/internal/db"
 	"mailer/internal/delivery"
+	"mailer/internal/dkim"
 	"mailer/internal/errs"
 	"mailer/internal/links"
 	"mailer/internal/render"
 	"mailer/internal/subscribers"
 )
 
-// Deps are the rooms and settings that campaigns are made with. All are needed, but for Development.
+// Deps are the rooms and settings that campaigns are made with. All are needed, but for DKIM and Development.
 type Deps struct {
 	DB          *sqlx.DB
 	Ring        *links.Ring
+	DKIM        *dkim.Ring // keys that mail is signed with; nil where there are none
 	Lists       *subscribers.Store
 	Articles    *articles.Store
 	Appeals     *appeals.Store
@@ -40,6 +42,7 @@ type Deps struct {
 	URLs        links.URLs // where the public pages are
 	MailDomain  string     // right side of Message-ID and List-Id
 	Development bool       // nothing leaves the machine: links to http://localhost are no fault
+	Caution     Caution    // of every launch that does not say otherwise
 	Now         func() time.Time
 	Log         *slog.Logger
 }
@@ -115,12 +118,20 @@ type Campaign struct {
 	UpdatedAt   time.Time  `db:"updated_at" json:"updated_at"`
 	Version     int        `db:"version" json:"version"`
 
+	// How carefully it is launched; nil: as the service is set.
+	UndoSeconds  *int64   `db:"undo_window" json:"undo_seconds,omitempty"`
+	SlicePercent *float64 `db:"slice_percent" json:"first_slice,omitempty"`
+	SliceWait    *int64   `db:"slice_wait" json:"slice_wait_seconds,omitempty"`
+
+	Priority int `db:"priority" json:"priority"` // a higher one overtakes others at the next chunk
+
 	// Only Service.Campaign fills these.
 	Blocks []render.Block    `db:"-" json:"blocks,omitempty"`
 	Send   *delivery.Balance `db:"-" json:"send,omitempty"` // once launched
 
 	// Once launched: running, paused, done, cancelled or expired.
-	SendState string `db:"-" json:"send_state,omitempty"`
+	SendState  string `db:"-" json:"send_state,omitempty"`
+	SendReason string `db:"-" json:"send_reason,omitempty"` // why it is paused, was cancelled or ran out
 }
 
 // byHand reports that no schedule made it.
@@ -134,7 +145,7 @@ const selectCampaign = `SELECT c.id, c.name, c.list_id, coalesce(d.slug, '') AS 
 		c.no_approval, extract(epoch FROM c.late_by)::bigint AS late_seconds, c.late, c.doubt_policy, c.min_stories,
 		(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS story_count,
 		c.content_hash, c.composed_at, c.composed_to, c.edited_by, c.edited_at, c.approved_by, c.approved_at, c.approved_hash, c.forced,
-		c.checked_at, c.check_until, c.launched_at, c.created_by, c.created_at, c.updated_at, c.version
+		c.checked_at, c.check_until, c.launched_at, c.created_by, c.created_at, c.updated_at, c.version, c.undo_window, c.slice_percent, c.slice_wait, c.priority
 	FROM campaigns c LEFT JOIN digests d ON d.id = c.digest_id`
 
 // Filter narrows a listing; zero fields do not narrow.
@@ -184,8 +195,12 @@ func (s *Service) tellSends(ctx context.Context, list []Campaign) error {
 	if err != nil {
 		return err
 	}
+	reasons, err := s.Delivery.Reasons(ctx, launched)
+	if err != nil {
+		return err
+	}
 	for i := range list {
-		list[i].SendState = states[list[i].ID]
+		list[i].SendState, list[i].SendReason = states[list[i].ID], reasons[list[i].ID]
 	}
 	return nil
 }
@@ -225,7 +240,7 @@ func (s *Service) Campaign(ctx context.Context, id int64) (Campaign, error) {
 		if err != nil {
 			return c, err
 		}
-		c.Send, c.SendState = &b, b.State
+		c.Send, c.SendState, c.SendReason = &b, b.State, b.Reason
 	}
 	return c, nil
 }

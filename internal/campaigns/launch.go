@@ -45,6 +45,7 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 	if c.SendAt != nil {
 		notBefore = *c.SendAt
 	}
+	care := s.careOf(c)
 	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
 		if err := s.nothingTwice(ctx, tx, c, p.content); err != nil {
 			return err
@@ -57,12 +58,16 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 		}
 		err = s.Delivery.LaunchTx(ctx, tx, delivery.Launch{Campaign: c.ID, List: c.ListID, Groups: everyoneGroups, SupporterGroups: supporterGroups,
 			Messages:    []delivery.Message{{Compiled: p.printed.compiled, WebHTML: p.printed.out.Web}},
-			DoubtPolicy: c.DoubtPolicy, NotBefore: notBefore, ExpiresAt: expires, EnvelopeDomain: p.list.EnvelopeDomain})
+			DoubtPolicy: c.DoubtPolicy, NotBefore: notBefore, ExpiresAt: expires, Priority: c.Priority, EnvelopeDomain: p.list.EnvelopeDomain,
+			UndoWindow: care.UndoWindow, SlicePercent: care.FirstSlice, SliceWait: care.SliceWait})
 		if err != nil {
 			return err
 		}
 		return audit.Log(ctx, tx, c.ApprovedBy, "campaign.launch", auditName(c.ID), map[string]any{"hash": p.hash, "late": now.Sub(notBefore).Truncate(time.Second).String()})
 	})
+	if errors.Is(err, delivery.ErrRestored) {
+		return counted(&r.Held, s.finish(ctx, c, Held, errs.Public(err)))
+	}
 	if errors.Is(err, errTwice) {
 		// Checked again at once, it is left out of this one.
 		_, err = s.DB.ExecContext(ctx, `UPDATE campaigns SET checked_at = NULL WHERE id = $1 AND version = $2`, c.ID, c.Version)

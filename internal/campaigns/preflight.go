@@ -82,6 +82,7 @@ func (s *Service) prepare(ctx context.Context, c Campaign) (p prepared, err erro
 		return p, err
 	}
 	p.checkList()
+	s.checkDKIM(&p)
 	p.checkContent(c)
 	if err := s.checkAppeal(ctx, &p); err != nil {
 		return p, err
@@ -108,6 +109,14 @@ func (p *prepared) checkList() {
 	}
 	if p.list.ArchivedAt != nil {
 		p.add(Refused, "list", "the list %s is archived", p.list.Slug)
+	}
+}
+
+// checkDKIM notes who has to sign the mail, where it is not we: the relay must then, aligned with the sender (RFC 9989).
+func (s *Service) checkDKIM(p *prepared) {
+	_, domain, _ := strings.Cut(p.list.FromAddress, "@")
+	if !s.Development && len(s.DKIM.For(domain)) == 0 {
+		p.add(Noted, "dkim", "mail from %s is not signed here (DKIM): the relay must sign it, or make a key with: mailer dkim new %s", domain, domain)
 	}
 }
 
@@ -241,14 +250,20 @@ func (s *Service) checkPrint(p *prepared) {
 	if size := compiled.Size(everyoneGroups); size > message.SizeLimit {
 		p.add(Warned, "size", "the whole mail is %d kB, more than %d", size/1000, message.SizeLimit/1000)
 	}
-	seen := map[render.Problem]bool{}
+	seen, hosts := map[render.Problem]bool{}, s.hosts(p)
+	var elsewhere []render.Problem
 	for _, groups := range [...]uint64{everyoneGroups, supporterGroups} {
-		for _, f := range render.CheckHTML(p.printed.marks.Strip(p.printed.out.HTML, groups)) {
+		for _, f := range render.CheckHTML(p.printed.marks.Strip(p.printed.out.HTML, groups), hosts...) {
 			if seen[f] || f.Rule == "localhost" && s.Development {
 				continue
 			}
 			seen[f] = true
+			if f.Rule == "host" {
+				elsewhere = append(elsewhere, f)
+				continue
+			}
 			p.add(Warned, "html", "%s: %s", f.Rule, f.Detail)
 		}
 	}
+	p.noteElsewhere(elsewhere)
 }

@@ -77,7 +77,7 @@ func (s *Service) print(c Campaign, ct content, l subscribers.List, at time.Time
 	if pr.out, err = s.Templates.Render(rc, pr.marks); err != nil {
 		return pr, err
 	}
-	d := message.Draft{Campaign: c.ID, Key: key, Domain: s.MailDomain, FromName: l.FromName, FromAddress: l.FromAddress, ReplyTo: l.ReplyTo,
+	d := message.Draft{Campaign: c.ID, Key: key, Domain: s.MailDomain, DKIM: s.DKIM.Stamp(l.FromAddress, at), FromName: l.FromName, FromAddress: l.FromAddress, ReplyTo: l.ReplyTo,
 		Subject: ct.Subject, Date: at.In(zone).Truncate(time.Second), Bulk: true, ListName: l.Name, ListLabel: s.listLabel(l),
 		FeedbackID: s.feedbackID(c, l), LeaveBase: s.URLs.LeaveBase(), Marks: pr.marks, HTML: pr.out.HTML, Text: pr.out.Text, Force: force}
 	if p == forProof {

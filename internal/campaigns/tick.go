@@ -32,6 +32,11 @@ func (r TickReport) Any() bool { return r != TickReport{} }
 // It goes on past a campaign that fails and returns what failed.
 func (s *Service) Tick(ctx context.Context) (TickReport, error) {
 	var r TickReport
+	found, err := s.Delivery.CheckRestore(ctx)
+	if err != nil {
+		return r, err
+	}
+	found.Tell(s.Log)
 	now := s.Now()
 	made, err := s.plan(ctx, now)
 	if r.Planned = made; err != nil {

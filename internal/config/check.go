@@ -141,6 +141,15 @@ func checkDuration(v string, least, most time.Duration) (time.Duration, error) {
 	return d, nil
 }
 
+// ParsePercent reads 1%, 0.5% or 1 as per cent.
+func ParsePercent(v string, most float64) (float64, error) {
+	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(v, "%")), 64)
+	if err != nil || !(n >= 0 && n <= most) {
+		return 0, fmt.Errorf("must be from 0%% to %g%%", most)
+	}
+	return n, nil
+}
+
 func checkOneOf(v string, allowed ...string) error {
 	if !slices.Contains(allowed, v) {
 		return errors.New("must be one of " + strings.Join(allowed, ", "))

@@ -25,16 +25,25 @@ type Config struct {
 	OldSecrets  []string      // MAILER_OLD_SECRETS   newest first; the last is the root of address hashes
 	Listen      string        // MAILER_LISTEN        address of the web server
 	MailDomain  string        // MAILER_MAIL_DOMAIN   right side of Message-ID and List-Id, EHLO name; host of BaseURL unless set
-	Home        string        // MAILER_HOME          folder of the private Postgres, the generated secret and the inbox; absolute
+	Home        string        // MAILER_HOME          folder of the sender's mark and, in development, of Postgres, secret and inbox; absolute
+	DKIMDir     string        // MAILER_DKIM_DIR      folder of the keys that mail is signed with; absolute; dkim in Home unless set
 	Templates   string        // MAILER_TEMPLATES     folder whose files replace the built-in templates; empty or absolute
-	Connections int           // MAILER_CONNECTIONS   how many to the relay, per process
+	Connections int           // MAILER_CONNECTIONS   most to relays, per process; 0: as many as bring more
+	Rate        int           // MAILER_RATE          most messages per second over all relays and processes; 0: no limit
 	LogLevel    string        // MAILER_LOG_LEVEL     debug, info, warn or error
 	LogFormat   string        // MAILER_LOG_FORMAT    text or json
-	StopAfter   time.Duration // MAILER_STOP_AFTER how long a stop waits for deliveries in hand
+	StopAfter   time.Duration // MAILER_STOP_AFTER    how long a stop waits for deliveries in hand
+	MailLog     string        // MAILER_MAIL_LOG      file with a line for each attempt; empty: the ordinary log; absolute
+	UndoWindow  time.Duration // MAILER_UNDO_WINDOW   so long a launch waits and can be taken back
+	FirstSlice  float64       // MAILER_FIRST_SLICE   per cent of the readers who get a campaign first
+	SliceWait   time.Duration // MAILER_SLICE_WAIT    at least so long the rest waits after the first slice
 
 	// AllowHosts are host:port pairs on this machine or network that feeds and pages may be read from; in development only,
 	// since whoever may add a feed could otherwise look into the operator's network.
 	AllowHosts []string // MAILER_ALLOW_HOSTS
+
+	Relays []Relay // [[relay]] tables, in place of SMTPURL; see Lines
+	Lanes  []Lane  // [[lane]] tables
 
 	File     string   // the file that was read; empty when none was
 	Warnings []string // what a person should know, though it stops nothing
@@ -63,17 +72,19 @@ type Flag struct{ Name, Value string }
 // name of the setting as Field and an example in the message. Whether all required settings are there is for Complete.
 func Load(path string, environ []string, flags ...Flag) (*Config, error) {
 	c := &Config{sources: map[string]source{}}
-	env := map[string]string{}
+	env, all := map[string]string{}, map[string]string{}
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, prefix) {
-			env[name] = value
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			if all[name] = value; strings.HasPrefix(name, prefix) {
+				env[name] = value
+			}
 		}
 	}
 	var problems []error
 	if path == "" {
 		path = env[prefix+"CONFIG"]
 	}
-	values, err := c.readFile(path)
+	values, err := c.readFile(path, func(name string) string { return all[name] })
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +116,10 @@ func Load(path string, environ []string, flags ...Flag) (*Config, error) {
 		}
 	}
 	c.derive()
+	if len(c.Relays) > 0 && c.SMTPURL != "" {
+		problems = append(problems, &errs.Error{Kind: errs.Config, Field: prefix + "SMTP_URL",
+			Msg: "is set, and there are [[relay]] tables in " + c.File + " as well; make it one of them, with a name and its url or url_env"})
+	}
 	if c.Production && len(c.AllowHosts) > 0 {
 		problems = append(problems, &errs.Error{Kind: errs.Config, Field: prefix + "ALLOW_HOSTS",
 			Msg: "is for development only; in production addresses of the own network are never read"})
@@ -126,7 +141,7 @@ func (c *Config) refuse(s setting, reason error) error {
 
 // derive fills what follows from other settings.
 func (c *Config) derive() {
-	c.Production = c.DatabaseURL != "" || c.SMTPURL != "" || c.BaseURL != "" || c.sources[prefix+"SECRET"] != ""
+	c.Production = c.DatabaseURL != "" || c.SMTPURL != "" || len(c.Relays) > 0 || c.BaseURL != "" || c.sources[prefix+"SECRET"] != ""
 	if !c.Production && c.BaseURL == "" {
 		_, port, _ := net.SplitHostPort(c.Listen)
 		c.BaseURL = "http://localhost:" + port
@@ -138,7 +153,12 @@ func (c *Config) derive() {
 		}
 	}
 	c.Home = c.absolute(prefix+"HOME", c.Home)
+	if c.DKIMDir == "" {
+		c.DKIMDir = filepath.Join(c.Home, "dkim")
+	}
+	c.DKIMDir = c.absolute(prefix+"DKIM_DIR", c.DKIMDir)
 	c.Templates = c.absolute(prefix+"TEMPLATES", c.Templates)
+	c.MailLog = c.absolute(prefix+"MAIL_LOG", c.MailLog)
 }
 
 // developmentDomain stands in Message-IDs where no domain is configured. RFC 6761 section 6.3 keeps it on this machine.
@@ -166,6 +186,9 @@ func (c *Config) Complete() error {
 	}
 	var problems []error
 	for _, s := range settings {
+		if s.Name == prefix+"SMTP_URL" && len(c.Relays) > 0 {
+			continue
+		}
 		if s.Required && s.get(c) == "" {
 			problems = append(problems, &errs.Error{Kind: errs.Config, Field: s.Name,
 				Msg: "is missing; production needs " + requiredNames() + ". For example " + s.example()})
@@ -174,11 +197,22 @@ func (c *Config) Complete() error {
 	return errors.Join(problems...)
 }
 
+// Lines returns the relays to use: the [[relay]] tables, or the one of MAILER_SMTP_URL, which has no name of its own.
+func (c *Config) Lines() []Relay {
+	if len(c.Relays) > 0 {
+		return c.Relays
+	}
+	return []Relay{{URL: c.SMTPURL, URLFrom: prefix + "SMTP_URL", Weight: 1}}
+}
+
 // SetBaseURL changes where readers reach the web pages, once a development server knows its port.
 func (c *Config) SetBaseURL(u string) { c.BaseURL = strings.TrimSuffix(u, "/") }
 
 // IsDefault reports whether nobody set the setting of this name.
 func (c *Config) IsDefault(name string) bool { return c.sources[name] == "" }
+
+// MarkPath is where a sender keeps what tells it that the database went back in time.
+func (c *Config) MarkPath() string { return filepath.Join(c.Home, "sender-mark.json") }
 
 // SecretPath is where the generated secret of development mode lies.
 func (c *Config) SecretPath() string { return filepath.Join(c.Home, "secret") }

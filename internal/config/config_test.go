@@ -36,7 +36,7 @@ func TestNothingConfigured(t *testing.T) {
 	if c.Production || c.Complete() != nil {
 		t.Error("nothing configured must be development mode, and complete")
 	}
-	if c.BaseURL != "http://localhost:8025" || c.MailDomain != "mailer.localhost" || c.Connections != 8 || c.StopAfter != 30*time.Second {
+	if c.BaseURL != "http://localhost:8025" || c.MailDomain != "mailer.localhost" || c.Connections != 0 || c.StopAfter != 30*time.Second {
 		t.Errorf("defaults are %v", c)
 	}
 	if !filepath.IsAbs(c.Home) || filepath.Base(c.Home) != ".mailer" {
@@ -92,7 +92,8 @@ func TestWrongValues(t *testing.T) {
 		"MAILER_OLD_SECRETS":  {"short", goodSecret + ",short", goodSecret + ","},
 		"MAILER_LISTEN":       {"8025", "127.0.0.1:x", "127.0.0.1:99999"},
 		"MAILER_MAIL_DOMAIN":  {"nodots", "-x.example.org", "a b.example.org", "example.org/x", "exämple.org"},
-		"MAILER_CONNECTIONS":  {"0", "201", "many", "-1"},
+		"MAILER_CONNECTIONS":  {"1001", "many", "-1"},
+		"MAILER_RATE":         {"many", "-1", "0.5"},
 		"MAILER_LOG_LEVEL":    {"loud"},
 		"MAILER_LOG_FORMAT":   {"xml"},
 		"MAILER_ALLOW_HOSTS":  {"localhost", ":80", "a:80,b"},

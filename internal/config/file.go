@@ -19,7 +19,7 @@ import (
 const defaultFile = "mailer.toml"
 
 // readFile returns the settings of the file by their names; none when path is empty and there is no default file.
-func (c *Config) readFile(path string) (map[string]string, error) {
+func (c *Config) readFile(path string, getenv func(string) string) (map[string]string, error) {
 	named := path != ""
 	if !named {
 		path = defaultFile
@@ -37,8 +37,7 @@ func (c *Config) readFile(path string) (map[string]string, error) {
 		return nil, syntaxError(path, err)
 	}
 	values := map[string]string{}
-	var problems []error
-	secrets := false
+	problems, secrets := c.tables(tree, getenv)
 	for _, key := range sortedKeys(tree) {
 		s := byName(prefix + strings.ToUpper(key))
 		if s == nil || key != s.key() {
@@ -64,7 +63,7 @@ func (c *Config) readFile(path string) (map[string]string, error) {
 func (s setting) text(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
-		if s.IsNumber {
+		if s.IsNumber && !(v == "auto" && s.Default == v) {
 			return "", errors.New("must be a number, without quotes")
 		}
 		return v, nil

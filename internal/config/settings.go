@@ -72,17 +72,37 @@ var settings = []setting{
 		set:  func(c *Config, v string) error { c.MailDomain = strings.ToLower(v); return checkDomain(v) },
 		get:  func(c *Config) string { return c.MailDomain }},
 	{Name: "MAILER_HOME", Default: ".mailer", Example: "/var/lib/mailer",
-		Help: "folder for what development mode keeps: private Postgres, generated secret, caught mail",
+		Help: "folder for what a sender remembers of its database, and for what development mode keeps: private Postgres, generated secret, caught mail",
 		set:  func(c *Config, v string) error { c.Home = v; return nil },
 		get:  func(c *Config) string { return c.Home }},
+	{Name: "MAILER_DKIM_DIR", Example: "/var/lib/mailer/dkim",
+		Help: "folder of the DKIM keys that mail is signed with; dkim in the folder above unless set",
+		set:  func(c *Config, v string) error { c.DKIMDir = v; return nil },
+		get:  func(c *Config) string { return c.DKIMDir }},
 	{Name: "MAILER_TEMPLATES", Example: "/etc/mailer/templates",
 		Help: "folder whose files replace the built-in e-mail templates of the same name",
 		set:  func(c *Config, v string) error { c.Templates = v; return nil },
 		get:  func(c *Config) string { return c.Templates }},
-	{Name: "MAILER_CONNECTIONS", IsNumber: true, Default: "8", Example: "8",
-		Help: "connections to the relay, per process",
-		set:  func(c *Config, v string) (err error) { c.Connections, err = checkNumber(v, 1, 200); return err },
-		get:  func(c *Config) string { return strconv.Itoa(c.Connections) }},
+	{Name: "MAILER_CONNECTIONS", IsNumber: true, Default: "auto", Example: "20",
+		Help: "most connections to relays, per process; auto: as many as bring more",
+		set: func(c *Config, v string) (err error) {
+			if c.Connections = 0; v != "auto" {
+				if c.Connections, err = checkNumber(v, 0, 1000); err != nil {
+					err = errors.New("must be auto, or a whole number from 1 to 1000")
+				}
+			}
+			return err
+		},
+		get: func(c *Config) string {
+			if c.Connections == 0 {
+				return "auto"
+			}
+			return strconv.Itoa(c.Connections)
+		}},
+	{Name: "MAILER_RATE", IsNumber: true, Default: "0", Example: "50",
+		Help: "most messages per second, over all relays and processes together; 0: no limit",
+		set:  func(c *Config, v string) (err error) { c.Rate, err = checkNumber(v, 0, 100_000); return err },
+		get:  func(c *Config) string { return strconv.Itoa(c.Rate) }},
 	{Name: "MAILER_LOG_LEVEL", Default: "info", Example: "info",
 		Help: "debug, info, warn or error",
 		set: func(c *Config, v string) error {
@@ -101,6 +121,31 @@ var settings = []setting{
 			return err
 		},
 		get: func(c *Config) string { return c.StopAfter.String() }},
+	{Name: "MAILER_MAIL_LOG", Example: "/var/log/mailer/mail.jsonl",
+		Help: "file with one line of JSON for each attempt to hand over a mail; unless set they go to the ordinary log",
+		set:  func(c *Config, v string) error { c.MailLog = v; return nil },
+		get:  func(c *Config) string { return c.MailLog }},
+	{Name: "MAILER_UNDO_WINDOW", Default: "0s", Example: "30s",
+		Help: "so long after its launch nothing of a campaign goes out, and the launch can be taken back",
+		set: func(c *Config, v string) (err error) {
+			c.UndoWindow, err = checkDuration(v, 0, time.Hour)
+			return err
+		},
+		get: func(c *Config) string { return c.UndoWindow.String() }},
+	{Name: "MAILER_FIRST_SLICE", Default: "0%", Example: "1%",
+		Help: "share of the readers who get a campaign first; the rest follows when that went well",
+		set: func(c *Config, v string) (err error) {
+			c.FirstSlice, err = ParsePercent(v, 50)
+			return err
+		},
+		get: func(c *Config) string { return strconv.FormatFloat(c.FirstSlice, 'g', -1, 64) + "%" }},
+	{Name: "MAILER_SLICE_WAIT", Default: "5m", Example: "5m",
+		Help: "at least so long after the first slice the rest waits",
+		set: func(c *Config, v string) (err error) {
+			c.SliceWait, err = checkDuration(v, 0, 12*time.Hour)
+			return err
+		},
+		get: func(c *Config) string { return c.SliceWait.String() }},
 	{Name: "MAILER_ALLOW_HOSTS", IsList: true, Example: "localhost:9000",
 		Help: "hosts of the own network that feeds may be read from; in development only",
 		set: func(c *Config, v string) error {

@@ -41,7 +41,7 @@ func (f flags) Value() (driver.Value, error) {
 type outcomeArrays struct {
 	campaign, seq, attempt, chunk, token, code, took, wait numbers
 	again, permitted                                       flags
-	kind, class, enhanced, reply, queueID                  texts
+	kind, class, enhanced, reply, queueID, relay           texts
 }
 
 func newOutcomeArrays(outs []*outcome) *outcomeArrays {
@@ -60,29 +60,26 @@ func newOutcomeArrays(outs []*outcome) *outcomeArrays {
 		a.enhanced = append(a.enhanced, o.enhanced)
 		a.reply = append(a.reply, o.reply)
 		a.queueID = append(a.queueID, o.queueID)
+		a.relay = append(a.relay, o.relay)
 		a.took = append(a.took, o.took.Milliseconds())
 		a.wait = append(a.wait, o.wait.Milliseconds())
 	}
 	return a
 }
 
-// wantArrays are the columns of the deliveries that ask for a permit.
+// wantArrays are the columns of the deliveries that ask for a permit. claim and send are places in other arrays.
 type wantArrays struct {
-	campaign, seq, attempt, chunk, token, subscriber, list numbers
-	again                                                  flags
+	campaign, seq, attempt, claim, subscriber, list, send numbers
+	again                                                 flags
 }
 
 func newWantArrays(items []*item) *wantArrays {
-	a := &wantArrays{}
-	for _, it := range items {
-		a.campaign = append(a.campaign, it.Campaign)
-		a.seq = append(a.seq, it.Seq)
-		a.attempt = append(a.attempt, int64(it.Attempt))
-		a.chunk = append(a.chunk, it.Chunk)
-		a.token = append(a.token, it.Token)
-		a.again = append(a.again, it.Again)
-		a.subscriber = append(a.subscriber, it.Subscriber)
-		a.list = append(a.list, it.List)
+	n := len(items)
+	a := &wantArrays{campaign: make(numbers, n), seq: make(numbers, n), attempt: make(numbers, n), claim: make(numbers, n),
+		subscriber: make(numbers, n), list: make(numbers, n), send: make(numbers, n), again: make(flags, n)}
+	for i, it := range items {
+		a.campaign[i], a.seq[i], a.attempt[i] = it.Campaign, it.Seq, int64(it.Attempt)
+		a.subscriber[i], a.list[i], a.again[i] = it.Subscriber, it.List, it.Again
 	}
 	return a
 }

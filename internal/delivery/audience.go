@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/db"
+	"mailer/internal/failpoint"
 )
 
 const (
@@ -24,7 +25,8 @@ const (
 // them is at is passed over by the others.
 //
 // Readers are walked by the random number of their subscription. Within a step they are numbered by provider, so that a
-// chunk is a range of one provider; over the whole send every slice of steps stays a fair sample.
+// chunk is a range of one provider; over the whole send every slice of steps stays a fair sample. Where a first slice is asked
+// for, the steps end with it until it is decided.
 func (s *Store) extendAudience(ctx context.Context) (campaign int64, err error) {
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
 		// An advisory lock and not one on the row: a pause must not wait for the end of a step. Sends are looked at one by
@@ -32,6 +34,8 @@ func (s *Store) extendAudience(ctx context.Context) (campaign int64, err error) 
 		const take = `
 			SELECT campaign_id FROM (SELECT campaign_id FROM sends
 			                         WHERE state = 'running' AND NOT audience_complete AND expires_at > now()
+			                           AND (undo_until IS NULL OR undo_until <= clock_timestamp())
+			                           AND (slice_state <> 'out' OR slice_size IS NULL OR audience < slice_size)
 			                         ORDER BY priority DESC, not_before, campaign_id OFFSET 0) s
 			WHERE pg_try_advisory_xact_lock(hashtextextended('audience of ' || campaign_id, 0)) LIMIT 1`
 		campaign = 0
@@ -43,28 +47,48 @@ func (s *Store) extendAudience(ctx context.Context) (campaign int64, err error) 
 		}
 		// Only now, under the lock, it is certain how far the others have come.
 		const read = `
-			SELECT list_id, audience, audience_as_of, audience_complete, cursor_shuffle, cursor_subscriber
+			SELECT list_id, audience, audience_as_of, cursor_shuffle, cursor_subscriber, slice_percent, slice_state = 'out' AS slice_out,
+			       coalesce(slice_size, 0) AS slice_size,
+			       NOT audience_complete AND (slice_state <> 'out' OR slice_size IS NULL OR audience < slice_size) AS wanting
 			FROM sends WHERE campaign_id = $1`
 		var send struct {
 			List       int64     `db:"list_id"`
 			Audience   int64     `db:"audience"`
 			AsOf       time.Time `db:"audience_as_of"`
-			Complete   bool      `db:"audience_complete"`
 			Shuffle    int64     `db:"cursor_shuffle"`
 			Subscriber int64     `db:"cursor_subscriber"`
+			Percent    float64   `db:"slice_percent"`
+			SliceOut   bool      `db:"slice_out"`
+			SliceSize  int64     `db:"slice_size"`
+			Wanting    bool      `db:"wanting"`
 		}
-		if err := tx.GetContext(ctx, &send, read, campaign); err != nil || send.Complete {
+		err := tx.GetContext(ctx, &send, read, campaign)
+		if errors.Is(err, sql.ErrNoRows) { // its launch was taken back
+			campaign = 0
+			return nil
+		}
+		if err != nil || !send.Wanting {
 			return db.Err(err, "read the send")
 		}
 		batch, chunk := nextBatch, chunkSize
 		if send.Audience == 0 {
 			batch, chunk = firstBatch, firstChunk
 		}
-		// The batch is small beside the list: walk its index instead of hashing the whole list for every step.
-		if _, err := tx.ExecContext(ctx, `SET LOCAL random_page_cost = 1.1`); err != nil {
+		if send.SliceOut && send.SliceSize == 0 {
+			if send.SliceSize, err = countSlice(ctx, tx, campaign, send.List, send.AsOf, send.Percent); err != nil {
+				return err
+			}
+		}
+		if send.SliceOut && send.SliceSize > 0 {
+			batch = min(batch, int(send.SliceSize-send.Audience))
+		}
+		// The batch is small beside the list: walk its index instead of hashing the whole list for every step. And a process
+		// that is stopped in the middle must not keep the others from the audience.
+		if _, err := tx.ExecContext(ctx, `SET LOCAL random_page_cost = 1.1; SET LOCAL idle_in_transaction_session_timeout = '30s'`); err != nil {
 			return db.Err(err, "write the audience")
 		}
-		_, err := tx.ExecContext(ctx, extendSQL, campaign, batch, chunk, send.List, send.AsOf, send.Shuffle, send.Subscriber)
+		_, err = tx.ExecContext(ctx, extendSQL, campaign, batch, chunk, send.List, send.AsOf, send.Shuffle, send.Subscriber)
+		failpoint.Hit("audience-step")
 		return db.Err(err, "write the audience")
 	})
 	if err != nil {
@@ -106,6 +130,8 @@ const extendSQL = `
 	UPDATE sends s
 	SET audience = s.audience + (SELECT count(*) FROM numbered),
 	    audience_complete = (SELECT count(*) FROM batch) < $2,
+	    slice_out_at = CASE WHEN s.slice_state = 'out' AND s.audience + (SELECT count(*) FROM numbered) >= s.slice_size THEN clock_timestamp()
+	                        ELSE s.slice_out_at END,
 	    cursor_shuffle = coalesce(e.shuffle, s.cursor_shuffle),
 	    cursor_subscriber = coalesce(e.subscriber_id, s.cursor_subscriber)
 	FROM (SELECT 1) one LEFT JOIN (SELECT shuffle, subscriber_id FROM batch ORDER BY shuffle DESC, subscriber_id DESC LIMIT 1) e ON true

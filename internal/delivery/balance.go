@@ -38,7 +38,8 @@ func (s *Store) Balance(ctx context.Context, campaign int64) (Balance, error) {
 }
 
 // A closed chunk is its tally and its retry rows; an open one is its deciding outcomes, its retry rows, and the rest of its
-// range, which nothing is written down for yet. Once the send has ended, a doubt that waited for its retry is unknown. A chunk that was never claimed has no outcomes to look for.
+// range, which nothing is written down for yet. Once the send has ended, a doubt that waited for its retry is unknown.
+// A chunk that was never claimed has no outcomes to look for.
 const balanceSQL = `
 	WITH open AS MATERIALIZED (
 		SELECT c.id, c.to_seq - c.from_seq + 1 AS size, coalesce(c.lease_until > clock_timestamp(), false) AS live,

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"mailer/internal/db"
+	"mailer/internal/dkim"
 	"mailer/internal/errs"
 	"mailer/internal/message"
 )
@@ -22,6 +23,7 @@ type messageKey struct {
 // messageCache keeps compiled messages, the one used last at the end. Messages never change, so it cannot be out of date.
 type messageCache struct {
 	store *Store
+	dkim  *dkim.Ring // signs them; nil where there are no keys
 
 	mu   sync.Mutex
 	kept []cachedMessage

@@ -49,6 +49,13 @@ func (c *circuit) state() (round uint64, open bool) {
 	return c.round, time.Until(c.until) > 0
 }
 
+// left returns how long until the relay may be tried.
+func (c *circuit) left() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Until(c.until)
+}
+
 // fail notes that a try of the given round failed, and returns the wait it led to, 0 when others had noted it already.
 func (c *circuit) fail(round uint64) time.Duration {
 	c.mu.Lock()

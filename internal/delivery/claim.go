@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
-	"github.com/lib/pq"
-
 	"mailer/internal/db"
+	"mailer/internal/failpoint"
 )
 
 // item is one delivery in the hands of a worker.
@@ -25,8 +25,10 @@ type item struct {
 	Name       string `db:"name"`
 	sendInfo
 
-	gone      bool // may no longer be mailed, as of the claim
-	permitted bool // its final dot may have been written
+	relay     string    // the one that the present attempt goes over; empty before there is one
+	budgets   []*budget // of which it has taken a token
+	gone      bool      // may no longer be mailed, as of the claim
+	permitted bool      // its final dot may have been written
 }
 
 // sendInfo is what a delivery needs to know of its send.
@@ -42,7 +44,14 @@ type claim struct {
 	chunk    int64 // 0 when it is retry rows
 	token    int64
 	campaign int64
+	relay    string // its name; chosen with the claim
+	line     *line  // the same, in this process
+	lane     *lane
+	place    *budget // the place taken on the lane; nil: it has no limit
+	provider string  // of all its deliveries
+	messages int     // most that a connection may have carried while it carries this claim; 0: no limit
 	items    []*item
+	queue    queue // of a chunk that is being carried
 }
 
 // A holder is the process that claims.
@@ -50,35 +59,50 @@ type holder struct {
 	process   string        // its id, an UUID
 	lease     time.Duration // how long its claims last without a heartbeat
 	doubtWait time.Duration // until a doubt that a former holder left is tried again
+	lines     attemptLog    // where the doubts are told that a former holder left
 }
 
 // retryBatch is how many retry rows are claimed at once.
 const retryBatch = 50
 
+// route says what a claim may be of: what can go over one relay now.
+type route struct {
+	relay  string
+	only   []int64 // lists; empty: all but not
+	not    []int64 // lists that other relays carry
+	closed texts   // providers whose lanes are closed now
+	others texts   // the other relays that could carry retries now: each keeps its own
+}
+
+// suspendedSQL is the providers that are suspended at the relay $3 at this moment, whoever found that out.
+const suspendedSQL = `ARRAY(SELECT provider FROM lanes WHERE relay = $3 AND suspended AND until > clock_timestamp())`
+
 // claimChunk takes the next chunk of a running send whose lease is free, by priority, moment and age, or returns nil when
 // there is none. It must not be given a context that ends with the work: a claim that is interrupted may have been
 // committed. Such a claim is nobody's, no heartbeat renews it, and it is free again when its lease ends.
-func (s *Store) claimChunk(ctx context.Context, h holder) (*claim, error) {
+func (s *Store) claimChunk(ctx context.Context, h holder, r route) (*claim, error) {
 	const update = `
-		UPDATE chunks c SET token = c.token + 1, owner = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-		FROM sends s
-		WHERE s.campaign_id = c.campaign_id AND c.id = (
+		UPDATE chunks c SET token = c.token + 1, owner = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond', relay = $3
+		FROM sends s, chunks was
+		WHERE s.campaign_id = c.campaign_id AND was.id = c.id AND c.id = (
 			SELECT x.id FROM sends s CROSS JOIN LATERAL (
 				SELECT c.id, c.priority, c.not_before FROM chunks c
 				WHERE c.campaign_id = s.campaign_id AND c.closed_at IS NULL AND c.not_before <= now()
-				  AND (c.lease_until IS NULL OR c.lease_until < now())
+				  AND (c.lease_until IS NULL OR c.lease_until < now()) AND NOT c.provider = ANY($6::text[] || ` + suspendedSQL + `)
 				ORDER BY c.priority DESC, c.not_before, c.id LIMIT 1 FOR UPDATE SKIP LOCKED) x
 			WHERE s.state = 'running' AND s.expires_at > now()
+			  AND (cardinality($4::bigint[]) = 0 OR s.list_id = ANY($4)) AND NOT s.list_id = ANY($5)
 			ORDER BY x.priority DESC, x.not_before, x.id LIMIT 1)
-		RETURNING c.id, c.campaign_id, c.from_seq, c.to_seq, c.token, s.list_id, c.revision,
+		RETURNING c.id, c.campaign_id, c.provider, was.relay, c.from_seq, c.to_seq, c.token, s.list_id, c.revision,
 		          coalesce(c.variant, s.variant) AS variant, s.envelope_domain`
 	var c chunkRow
-	if err := s.db.GetContext(ctx, &c, update, h.process, h.lease.Milliseconds()); err != nil {
+	if err := s.db.GetContext(ctx, &c, update, h.process, h.lease.Milliseconds(), r.relay, numbers(r.only), numbers(r.not), r.closed); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil, nil
 		}
 		return nil, db.Err(err, "claim a chunk")
 	}
+	failpoint.Hit("claimed")
 	if c.Token > 1 { // it was somebody's before
 		if err := s.recoverChunk(ctx, h, c); err != nil {
 			return nil, err
@@ -88,16 +112,18 @@ func (s *Store) claimChunk(ctx context.Context, h holder) (*claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &claim{chunk: c.ID, token: c.Token, campaign: c.Campaign, items: items}, nil
+	return &claim{chunk: c.ID, token: c.Token, campaign: c.Campaign, relay: r.relay, provider: c.Provider, items: items}, nil
 }
 
 // chunkRow is a claimed chunk.
 type chunkRow struct {
-	ID       int64 `db:"id"`
-	Campaign int64 `db:"campaign_id"`
-	From     int64 `db:"from_seq"`
-	To       int64 `db:"to_seq"`
-	Token    int64 `db:"token"`
+	ID       int64  `db:"id"`
+	Campaign int64  `db:"campaign_id"`
+	Provider string `db:"provider"`
+	Relay    string `db:"relay"` // of the claim before this one
+	From     int64  `db:"from_seq"`
+	To       int64  `db:"to_seq"`
+	Token    int64  `db:"token"`
 	sendInfo
 }
 
@@ -122,21 +148,43 @@ func (s *Store) loadChunk(ctx context.Context, c chunkRow) ([]*item, error) {
 	return items, s.markGone(ctx, items)
 }
 
-// claimRetries takes some due retry rows of running sends whose leases are free, or returns nil when there are none. About
-// its context see claimChunk.
-func (s *Store) claimRetries(ctx context.Context, h holder) (*claim, error) {
+// claimRetries takes some due retry rows of one running send and one provider, whose leases are free, or returns nil when there
+// are none. What was last tried over another relay that can be used now is left to that one. About its context see claimChunk.
+//
+// The providers of the rows that wait are found one after the other by the index, so that the rows of closed lanes, which may be
+// very many, are not walked over.
+func (s *Store) claimRetries(ctx context.Context, h holder, r route) (*claim, error) {
 	const update = `
-		UPDATE retries r SET token = r.token + 1, owner = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-		FROM (SELECT x.campaign_id, x.seq FROM sends s CROSS JOIN LATERAL (
-				SELECT r.campaign_id, r.seq FROM retries r
-				WHERE r.campaign_id = s.campaign_id AND r.due <= now() AND (r.lease_until IS NULL OR r.lease_until < now())
-				ORDER BY r.due LIMIT $3 FOR UPDATE SKIP LOCKED) x
+		WITH RECURSIVE waiting AS (
+			SELECT s.campaign_id, s.priority, s.not_before,
+			       (SELECT r.provider FROM retries r WHERE r.campaign_id = s.campaign_id ORDER BY r.provider LIMIT 1) AS provider
+			FROM sends s
 			WHERE s.state = 'running' AND s.expires_at > now()
-			ORDER BY s.priority DESC, s.not_before, s.campaign_id LIMIT $3) x
+			  AND (cardinality($5::bigint[]) = 0 OR s.list_id = ANY($5)) AND NOT s.list_id = ANY($6)
+			UNION ALL
+			SELECT w.campaign_id, w.priority, w.not_before,
+			       (SELECT r.provider FROM retries r WHERE r.campaign_id = w.campaign_id AND r.provider > w.provider ORDER BY r.provider LIMIT 1)
+			FROM waiting w WHERE w.provider IS NOT NULL
+		), lane AS (
+			SELECT w.campaign_id, w.provider FROM waiting w CROSS JOIN LATERAL (
+				SELECT r.due FROM retries r
+				WHERE r.campaign_id = w.campaign_id AND r.provider = w.provider AND r.due <= now()
+				  AND (r.lease_until IS NULL OR r.lease_until < now()) AND NOT r.relay = ANY($8)
+				ORDER BY r.due LIMIT 1 FOR UPDATE SKIP LOCKED) x
+			WHERE NOT w.provider = ANY($7::text[] || ` + suspendedSQL + `)
+			ORDER BY w.priority DESC, w.not_before, w.campaign_id, x.due LIMIT 1
+		)
+		UPDATE retries r SET token = r.token + 1, owner = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond', relay = $3
+		FROM (SELECT x.* FROM lane l CROSS JOIN LATERAL (
+				SELECT r.campaign_id, r.seq, r.relay FROM retries r
+				WHERE r.campaign_id = l.campaign_id AND r.provider = l.provider AND r.due <= now()
+				  AND (r.lease_until IS NULL OR r.lease_until < now()) AND NOT r.relay = ANY($8)
+				ORDER BY r.due LIMIT $4 FOR UPDATE SKIP LOCKED) x) x
 		WHERE r.campaign_id = x.campaign_id AND r.seq = x.seq
-		RETURNING r.campaign_id, r.seq, r.token`
+		RETURNING r.campaign_id, r.seq, r.token, r.provider, x.relay`
 	var keys []retryKey
-	if err := s.db.SelectContext(ctx, &keys, update, h.process, h.lease.Milliseconds(), retryBatch); err != nil {
+	if err := s.db.SelectContext(ctx, &keys, update, h.process, h.lease.Milliseconds(), r.relay, retryBatch, numbers(r.only), numbers(r.not),
+		r.closed, r.others); err != nil {
 		return nil, db.Err(err, "claim retries")
 	}
 	if len(keys) == 0 {
@@ -154,14 +202,16 @@ func (s *Store) claimRetries(ctx context.Context, h holder) (*claim, error) {
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
-	return &claim{items: items}, nil
+	return &claim{relay: r.relay, provider: keys[0].Provider, items: items}, nil
 }
 
 // retryKey names a claimed retry row.
 type retryKey struct {
-	Campaign int64 `db:"campaign_id"`
-	Seq      int64 `db:"seq"`
-	Token    int64 `db:"token"`
+	Campaign int64  `db:"campaign_id"`
+	Seq      int64  `db:"seq"`
+	Token    int64  `db:"token"`
+	Provider string `db:"provider"`
+	Relay    string `db:"relay"` // of the attempt or the claim before this one
 }
 
 // loadRetries reads the deliveries of claimed retry rows. A row that is no longer ours, because its delivery turned out to
@@ -191,88 +241,25 @@ func splitKeys(keys []retryKey) (campaigns, seqs, tokens numbers) {
 	return campaigns, seqs, tokens
 }
 
-// markGone finds out who of the items may no longer be mailed. It asks by subscriber, list by list, so that Postgres looks up
-// these readers instead of joining the whole list.
+// markGone finds out who of the items may no longer be mailed. Whoever stopped being mailable since the audience was written
+// stands in recent_leaves, which is small, so only those are looked up in the whole list; the permit looks once more.
 func (s *Store) markGone(ctx context.Context, items []*item) error {
-	byList := map[int64][]int64{}
+	byList := map[int64]numbers{}
 	for _, it := range items {
 		byList[it.List] = append(byList[it.List], it.Subscriber)
 	}
-	const q = `SELECT subscriber_id FROM mailable WHERE list_id = $1 AND subscriber_id = ANY($2)`
+	const q = `
+		SELECT l.subscriber_id FROM recent_leaves l
+		WHERE l.subscriber_id = ANY($2::bigint[]) AND (l.list_id IS NULL OR l.list_id = $1)
+		  AND (SELECT true FROM mailable m WHERE m.list_id = $1 AND m.subscriber_id = l.subscriber_id LIMIT 1) IS NULL`
 	for list, readers := range byList {
-		var may []int64
-		if err := s.db.SelectContext(ctx, &may, q, list, pq.Array(readers)); err != nil {
+		var left []int64
+		if err := s.db.SelectContext(ctx, &left, q, list, readers); err != nil {
 			return db.Err(err, "read who may be mailed")
 		}
-		ok := make(map[int64]bool, len(may))
-		for _, id := range may {
-			ok[id] = true
-		}
 		for _, it := range items {
-			if it.List == list && !ok[it.Subscriber] {
-				it.gone = true
-			}
+			it.gone = it.gone || it.List == list && slices.Contains(left, it.Subscriber)
 		}
 	}
 	return nil
-}
-
-// renew prolongs the leases of the chunks and retry rows that this process holds. It names them one by one: a claim
-// whose reply was lost belongs to no worker and must run out.
-func (s *Store) renew(ctx context.Context, h holder, chunks map[int64]int64, retries []retryKey) error {
-	if len(chunks) > 0 {
-		var ids, tokens numbers
-		for id, token := range chunks {
-			ids, tokens = append(ids, id), append(tokens, token)
-		}
-		const q = `
-			UPDATE chunks c SET lease_until = clock_timestamp() + $4 * interval '1 millisecond'
-			FROM (SELECT c.id FROM unnest($1::bigint[], $2::bigint[]) k(id, token) JOIN chunks c ON c.id = k.id
-			      WHERE c.token = k.token AND c.owner = $3 AND c.closed_at IS NULL ORDER BY c.id FOR NO KEY UPDATE OF c) x
-			WHERE c.id = x.id`
-		if _, err := s.db.ExecContext(ctx, q, ids, tokens, h.process, h.lease.Milliseconds()); err != nil {
-			return db.Err(err, "renew the leases")
-		}
-	}
-	if len(retries) == 0 {
-		return nil
-	}
-	const q = `
-		UPDATE retries r SET lease_until = clock_timestamp() + $5 * interval '1 millisecond'
-		FROM (SELECT r.campaign_id, r.seq FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) k(campaign_id, seq, token)
-		      JOIN retries r ON r.campaign_id = k.campaign_id AND r.seq = k.seq
-		      WHERE r.token = k.token AND r.owner = $4 ORDER BY r.campaign_id, r.seq FOR NO KEY UPDATE OF r) x
-		WHERE r.campaign_id = x.campaign_id AND r.seq = x.seq`
-	campaigns, seqs, tokens := splitKeys(retries)
-	_, err := s.db.ExecContext(ctx, q, campaigns, seqs, tokens, h.process, h.lease.Milliseconds())
-	return db.Err(err, "renew the leases")
-}
-
-// release gives back what is left of a claim. None of it may be at risk, and every outcome must have been recorded.
-func (s *Store) release(ctx context.Context, h holder, c *claim) error {
-	if c.chunk != 0 {
-		const q = `
-			UPDATE chunks SET owner = NULL, lease_until = NULL
-			WHERE id = $1 AND token = $2 AND owner = $3 AND closed_at IS NULL`
-		_, err := s.db.ExecContext(ctx, q, c.chunk, c.token, h.process)
-		return db.Err(err, "release a chunk")
-	}
-	const q = `
-		UPDATE retries r SET owner = NULL, lease_until = NULL
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) k(campaign_id, seq, token)
-		WHERE r.campaign_id = k.campaign_id AND r.seq = k.seq AND r.token = k.token AND r.owner = $4`
-	campaigns, seqs, tokens := splitKeys(c.keys())
-	_, err := s.db.ExecContext(ctx, q, campaigns, seqs, tokens, h.process)
-	return db.Err(err, "release retries")
-}
-
-// keys returns the retry rows of a claim.
-func (c *claim) keys() []retryKey {
-	var keys []retryKey
-	for _, it := range c.items {
-		if it.Again {
-			keys = append(keys, retryKey{it.Campaign, it.Seq, it.Token})
-		}
-	}
-	return keys
 }

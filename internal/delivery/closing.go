@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/db"
+	"mailer/internal/failpoint"
 )
 
 // closeChunk closes a chunk that this claim holds, if each of its deliveries has a terminal outcome or a retry row, or if its
@@ -24,6 +25,7 @@ func (s *Store) closeChunk(ctx context.Context, h holder, id, token int64) (clos
 			}
 			return db.Err(err, "close a chunk")
 		}
+		failpoint.Hit("chunk-closing")
 		// A later statement than the lock: outcomes are added to an open chunk under a lock that this one waited for.
 		const update = `
 			UPDATE chunks c
@@ -43,17 +45,35 @@ func (s *Store) closeChunk(ctx context.Context, h holder, id, token int64) (clos
 		closed = n == 1
 		return db.Err(err, "close a chunk")
 	})
+	if closed && err == nil {
+		failpoint.Hit("chunk-closed")
+	}
 	return closed, err
 }
 
-// finish ends the sends of which nothing is left to do: the audience is complete, no chunk is open and no retry waits. With
-// campaign 0 it looks at all of them. A paused send with nothing left is done too.
-func (s *Store) finish(ctx context.Context, campaign int64) error {
-	const q = `
-		UPDATE sends s SET state = 'done', reason = '', finished_at = clock_timestamp()
-		WHERE s.state IN ('running', 'paused') AND ($1 = 0 OR s.campaign_id = $1) AND s.audience_complete
+// nothingLeft is that of a send s nothing is left to do: the audience is complete, no chunk is open and no retry waits.
+const nothingLeft = `s.state IN ('running', 'paused') AND s.audience_complete
 		  AND NOT EXISTS (SELECT FROM chunks c WHERE c.campaign_id = s.campaign_id AND c.closed_at IS NULL)
 		  AND NOT EXISTS (SELECT FROM retries r WHERE r.campaign_id = s.campaign_id)`
-	_, err := s.db.ExecContext(ctx, q, campaign)
-	return db.Err(err, "finish sends")
+
+// finish ends the sends of which nothing is left to do. With campaign 0 it looks at all of them. A paused send with nothing left is
+// done too.
+//
+// It looks once more when it holds the row: somebody who held it before may have sent readers in doubt round again, and an UPDATE
+// that has waited for a row sees the other tables as they were before.
+func (s *Store) finish(ctx context.Context, campaign int64) error {
+	var ready []int64
+	const look = `SELECT s.campaign_id FROM sends s WHERE ($1 = 0 OR s.campaign_id = $1) AND ` + nothingLeft
+	if err := s.db.SelectContext(ctx, &ready, look, campaign); err != nil || len(ready) == 0 {
+		return db.Err(err, "finish sends")
+	}
+	return db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
+		const lock = `SELECT FROM sends WHERE campaign_id = ANY($1) ORDER BY campaign_id FOR NO KEY UPDATE`
+		if _, err := tx.ExecContext(ctx, lock, numbers(ready)); err != nil {
+			return db.Err(err, "finish sends")
+		}
+		const end = `UPDATE sends s SET state = 'done', reason = '', finished_at = clock_timestamp() WHERE s.campaign_id = ANY($1) AND ` + nothingLeft
+		_, err := tx.ExecContext(ctx, end, numbers(ready))
+		return db.Err(err, "finish sends")
+	})
 }

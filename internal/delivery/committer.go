@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mailer/internal/failpoint"
 )
 
 // committer is the one place of a process where permits are asked for and outcomes committed. Connections hand in both;
@@ -17,19 +19,20 @@ import (
 type committer struct {
 	store   *Store
 	h       holder
-	relay   string
 	log     *slog.Logger
 	linger  time.Duration // how long an outcome waits for a permit to go with
+	gather  gathering     // how long permits wait for each other
 	timeout time.Duration // of one group; a permit older than that is none
 	hooks   *hooks
 
 	mu      sync.Mutex
-	wants   []*want
+	wants   []*asking
 	outs    []*outcome // in the order of offered
 	risk    map[*item]struct{}
 	offered uint64
 	hurry   bool          // somebody waits for a group
-	dirty   bool          // permits may note something that is not at risk
+	dirtied uint64        // how often permits came to note something that is not at risk
+	cleaned uint64        // as of which of these times they are known not to any more
 	away    bool          // the last group failed
 	retryAt time.Time     // then: when the next one is tried
 	changed chan struct{} // closed and replaced when a group is over
@@ -43,10 +46,14 @@ type committer struct {
 	failures  int
 }
 
-// want is one request for a permit.
-type want struct {
-	it     *item
-	answer chan verdict
+// want is one request for a permit. It can be used again once it was answered.
+type want struct{ *asking }
+
+type asking struct {
+	it      *item
+	answer  chan verdict
+	refused func() // called when the answer is no; may be nil
+	at      time.Time
 }
 
 // hooks let tests stop the world at certain points. They are nil in production.
@@ -55,33 +62,52 @@ type hooks struct {
 	afterGroup  func(*group) error // committed, not yet known to be; an error takes the place of the reply
 }
 
-func newCommitter(s *Store, h holder, relay string, log *slog.Logger) *committer {
+func newCommitter(s *Store, h holder, log *slog.Logger) *committer {
 	return &committer{
-		store: s, h: h, relay: relay, log: log, linger: 20 * time.Millisecond, timeout: h.lease / 3, hooks: &hooks{},
+		store: s, h: h, log: log, linger: 20 * time.Millisecond, timeout: h.lease / 3, hooks: &hooks{},
 		line: groupLine{db: s.db},
 		risk: map[*item]struct{}{}, changed: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 }
 
-// permit asks whether the final dot of it may be written. It answers no when ctx ends, when the database is away, and when
-// the answer comes so late that the claim could have been lost meanwhile. Whatever the answer, settle must follow.
+// permit asks whether the final dot of it may be written, and waits for the answer.
 func (c *committer) permit(ctx context.Context, it *item) verdict {
-	asked := time.Now()
-	w := &want{it: it, answer: make(chan verdict, 1)}
+	var w want
+	c.ask(&w, it, nil)
+	return c.answer(ctx, &w)
+}
+
+// ask begins to ask whether the final dot of it may be written. answer must follow. When the answer is no, refused is called
+// from another goroutine, unless it is nil.
+func (c *committer) ask(w *want, it *item, refused func()) {
+	if w.asking == nil {
+		w.asking = &asking{answer: make(chan verdict, 1)}
+	}
+	w.it, w.refused, w.at = it, refused, time.Now()
 	c.mu.Lock()
-	c.wants = append(c.wants, w)
+	c.wants = append(c.wants, w.asking)
+	n := len(c.wants)
 	c.mu.Unlock()
-	c.poke()
+	if n == 1 || n == c.gather.enough() {
+		c.poke()
+	}
+}
+
+// answer waits for the answer. It is no when ctx ends, when the database is away, and when it comes so late that the claim
+// could have been lost meanwhile. Whatever the answer, settle must follow.
+func (c *committer) answer(ctx context.Context, w *want) verdict {
 	select {
 	case v := <-w.answer:
-		if v == verdictGo && time.Since(asked) > c.timeout {
+		if v == verdictGo && time.Since(w.at) > c.timeout {
 			return verdictAway
 		}
-		it.permitted = v == verdictGo
+		w.it.permitted = v == verdictGo
 		return v
 	case <-ctx.Done():
+		gone := w.asking
+		w.asking = nil // its answer may come yet
 		c.mu.Lock()
-		c.wants = slices.DeleteFunc(c.wants, func(x *want) bool { return x == w })
+		c.wants = slices.DeleteFunc(c.wants, func(x *asking) bool { return x == gone })
 		c.mu.Unlock()
 		return verdictAway
 	}
@@ -90,19 +116,24 @@ func (c *committer) permit(ctx context.Context, it *item) verdict {
 // settle ends the risk of a delivery: with what came of it, or with nil when no dot was written. An outcome is kept
 // until it is committed.
 func (c *committer) settle(it *item, o *outcome) {
+	first := false
 	c.mu.Lock()
 	_, risked := c.risk[it]
 	delete(c.risk, it)
 	if o == nil {
 		it.permitted = false
-		c.dirty = c.dirty || risked
+		if risked {
+			c.dirtied++
+		}
 	} else {
 		c.offered++
 		o.offered, o.at = c.offered, time.Now()
 		c.outs = append(c.outs, o)
+		first = len(c.outs) == 1 // later ones wait no longer than this one
 	}
 	c.mu.Unlock()
-	if o != nil {
+	failpoint.Hit("outcome-settled")
+	if first {
 		c.poke()
 	}
 }
@@ -111,11 +142,11 @@ func (c *committer) settle(it *item, o *outcome) {
 // given back then is clean. It returns ctx's error when that ends first.
 func (c *committer) flush(ctx context.Context) error {
 	c.mu.Lock()
-	mark := c.offered
+	mark, dirtied := c.offered, c.dirtied
 	c.mu.Unlock()
 	for {
 		c.mu.Lock()
-		if !c.dirty && (len(c.outs) == 0 || c.outs[0].offered > mark) {
+		if c.cleaned >= dirtied && (len(c.outs) == 0 || c.outs[0].offered > mark) {
 			c.mu.Unlock()
 			return nil
 		}
@@ -188,8 +219,13 @@ func (c *committer) due() (time.Duration, bool) {
 	switch {
 	case c.away:
 		return time.Until(c.retryAt), true
-	case len(c.wants) > 0, c.hurry:
+	case c.hurry:
 		return 0, true
+	case len(c.wants) > 0:
+		if len(c.wants) >= c.gather.enough() {
+			return 0, true
+		}
+		return c.gather.wait - time.Since(c.wants[0].at), true
 	case len(c.outs) > 0:
 		return c.linger - time.Since(c.outs[0].at), true
 	}
@@ -200,7 +236,9 @@ func (c *committer) due() (time.Duration, bool) {
 func (c *committer) commit(ctx context.Context) bool {
 	c.mu.Lock()
 	wants := c.wants
-	c.wants, c.hurry, c.dirty = nil, false, false
+	c.wants, c.hurry = nil, false
+	clean := c.dirtied // once this group is committed, and no sooner
+	c.gather.learn(len(wants))
 	c.serial++
 	g := &group{serial: c.serial, before: c.before}
 	plain, rest := c.sortOuts()
@@ -226,6 +264,9 @@ func (c *committer) commit(ctx context.Context) bool {
 		verdicts = slices.Repeat([]verdict{verdictAway}, len(wants))
 		c.leftovers = append(c.leftovers, g.serial)
 	} else {
+		if len(plain)+len(rest) > 0 {
+			failpoint.Hit("outcome-committed")
+		}
 		c.before = g.serial
 		c.removeLeftovers(ctx)
 	}
@@ -234,9 +275,12 @@ func (c *committer) commit(ctx context.Context) bool {
 	if c.away = err != nil; c.away {
 		c.failures++
 		c.retryAt = time.Now().Add(min(50*time.Millisecond<<min(c.failures, 6), 2*time.Second))
-		c.dirty = true // it may have been committed all the same
+		c.dirtied++ // it may have been committed all the same
+		for _, o := range plain {
+			o.late = true // so it may be there already: it goes the longer way
+		}
 	} else {
-		c.failures = 0
+		c.failures, c.cleaned = 0, clean
 		c.forget(plain, rest, held)
 	}
 	for i, w := range wants {
@@ -248,7 +292,7 @@ func (c *committer) commit(ctx context.Context) bool {
 	c.changed = make(chan struct{})
 	c.mu.Unlock()
 	for i, w := range wants {
-		w.answer <- verdicts[i]
+		w.give(verdicts[i])
 	}
 	return err == nil
 }
@@ -295,7 +339,9 @@ func (c *committer) execute(ctx context.Context, g *group, rest []*outcome) (hel
 	if err := c.hooks.before(g); err != nil {
 		return nil, nil, err
 	}
+	g.hit("permit-asked")
 	if held, verdicts, err = c.line.execute(ctx, g, rest, c); err == nil {
+		g.hit("permit-committed")
 		err = c.hooks.after(g)
 	}
 	if err != nil {
@@ -304,12 +350,21 @@ func (c *committer) execute(ctx context.Context, g *group, rest []*outcome) (hel
 	return held, verdicts, err
 }
 
+// hit is a failpoint of groups that ask for permits.
+func (g *group) hit(name string) {
+	if len(g.wanting) > 0 {
+		failpoint.Hit(name)
+	}
+}
+
 // removeLeftovers deletes the rows of groups whose reply was lost. They do no harm but to note too much: at worst a delivery
 // that was not risked is found in doubt. One that appears later still goes when the process ends, or with forgetNotes.
 func (c *committer) removeLeftovers(ctx context.Context) {
 	if len(c.leftovers) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout) // over a connection that may be broken, and permits wait for it
+	defer cancel()
 	const q = `DELETE FROM permits WHERE process = $1 AND serial = ANY($2)`
 	if _, err := c.store.db.ExecContext(ctx, q, c.h.process, numbers(c.leftovers)); err == nil {
 		c.leftovers = nil
@@ -323,8 +378,16 @@ func (c *committer) refuse() {
 	c.wants = nil
 	c.mu.Unlock()
 	for _, w := range wants {
-		w.answer <- verdictAway
+		w.give(verdictAway)
 	}
+}
+
+// give answers. Nothing of a may be used afterwards: who asked may ask again with it.
+func (a *asking) give(v verdict) {
+	if v != verdictGo && a.refused != nil {
+		a.refused()
+	}
+	a.answer <- v
 }
 
 // finish commits what is left and takes this process's notes away, when run is no longer there. Notes stay while any

@@ -39,7 +39,11 @@ func TestPauseResume(t *testing.T) {
 				if b.State != StatePaused || b.Reason == "" || b.Accepted != int64(rest) {
 					t.Errorf("%d messages in the ledger, balance: %+v", rest, b)
 				}
-				<-time.After(150 * time.Millisecond) // several looks for work
+				quiet := 150 * time.Millisecond // several looks for work
+				if n == 3 {
+					quiet = time.Second
+				}
+				<-time.After(quiet)
 				if s.Len() != rest {
 					t.Errorf("%d messages in the pause", s.Len()-rest)
 				}

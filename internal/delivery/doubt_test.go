@@ -3,6 +3,7 @@ package delivery
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func TestDoubtBacksOff(t *testing.T) {
 	run := r.sender(r.relay(s), with(func(c *SenderConfig) {
 		c.RelayBackoff = func(int) time.Duration { return time.Hour }
 	}))
-	r.until("the circuit is open", func() bool { _, open := run.circuit.state(); return open })
+	r.until("the circuit is open", func() bool { _, open := run.relays.lines[0].circuit.state(); return open })
 	run.stop()
 	if n := s.Len(); n > 4 {
 		t.Errorf("%d messages went into doubt over 4 connections", n)
@@ -315,4 +316,26 @@ func TestCommitFails(t *testing.T) {
 		t.Errorf("balance: %+v", b)
 	}
 	r.once(s, all(20)...)
+}
+
+// A long answer to the final dot that is none, in letters of two bytes, is cut to what a column takes at a whole letter: the database
+// would refuse half of one, with all other outcomes of the group, for ever.
+func TestDoubtWithLongReply(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.readers(20)
+	odd := []string{addressOf(3), addressOf(4)} // wherever it is cut, it is within a letter for one of them
+	s := smtptest.Start(t, smtptest.On(smtptest.Dot, forFirst(odd[0], 1, smtptest.Raw("354 "+strings.Repeat("é", 400)+"\r\n"))),
+		smtptest.On(smtptest.Dot, forFirst(odd[1], 1, smtptest.Raw("354 x"+strings.Repeat("é", 400)+"\r\n"))))
+	r.launch()
+	r.sender(r.relay(s))
+	if b := r.state(StateDone); b.Accepted != 20 {
+		t.Errorf("balance: %+v", b)
+	}
+	for _, to := range odd {
+		if got := r.outcomesOf(to); len(got) != 2 || got[0] != "doubt/garbage" || got[1] != "accepted" {
+			t.Errorf("%s: %v", to, got)
+		}
+	}
+	r.agrees()
 }

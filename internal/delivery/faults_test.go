@@ -49,7 +49,7 @@ func TestUnderFaults(t *testing.T) {
 	)
 	r.launch()
 	start := func() *running {
-		return r.sender(r.relay(s), with(func(c *SenderConfig) { c.Connections, c.Lease = connections, 700*time.Millisecond }))
+		return r.sender(r.relay(s), with(func(c *SenderConfig) { c.Connections, c.Lease = connections, 1500*time.Millisecond }))
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

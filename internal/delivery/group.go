@@ -36,66 +36,68 @@ type group struct {
 // groupSQL commits outcomes, notes what is at risk, rechecks the claims and answers who may go, in one statement: all of it
 // is committed, or none.
 //
-// Why a re-claimer never misses a note: a "go" needs the chunk's row (or the retry's) from held or again, which locks it FOR
+// Why a re-claimer never misses a note: a "go" needs the chunk's row (or the retry's) to be held, which locks it FOR
 // SHARE until the commit and, having waited for a re-claim, reads the row's newest version, where the token no longer fits.
 // So either the re-claim waits for this commit and then reads the note, or there is no "go". The order of the parts within
 // the statement does not matter: they become visible together.
 //
-// An outcome is only written here when its chunk is in held; closing a chunk locks the row against that and then counts, so
-// none is left out of a tally. The others are told to the caller, who records them with the tally in a transaction.
+// An outcome is only written here when its chunk is held; closing a chunk locks the row against that and then counts, so
+// none is left out of a tally. The others are told to the caller, who records them with the tally in a transaction; so he does
+// with all outcomes of a group of which he does not know whether it was committed. So none is there already.
 //
 // The send, the leaves and mailable are read as of the beginning of the statement: that is the moment of the permit. What is
-// committed before it is heeded.
+// committed before it is heeded. Nobody becomes unmailable without a row in recent_leaves, which is small.
 //
-// It is written so that every table is reached by its key whatever Postgres believes of its size: LATERAL, with OFFSET 0 to
-// keep closed_at out of it and so the index of open chunks; LIMIT where EXISTS could be turned into a hash of the whole list. The arrays of chunks and retries are sorted, which is the order of locks.
+// It is written so that its cost goes with the number of messages and nothing else. Every table is reached by its key
+// whatever Postgres believes of its size: one scalar subquery for each chunk, retry row and send, whose answers stand in
+// arrays; outcomes and deliveries name them by their place there. LIMIT where EXISTS could be turned into a hash of the whole
+// list. The arrays of chunks and retries are sorted, which is the order of locks.
 //
 // permits gets a new row and loses the one before, by its whole key. A row that is overwritten would be slower with each
 // group for as long as any transaction elsewhere is open, since all its versions stay and must be passed.
 const groupSQL = `
 	WITH held AS MATERIALIZED (
-		SELECT c.id, c.token, c.live
-		FROM unnest($4::bigint[], $5::bigint[]) k(id, token) CROSS JOIN LATERAL (
-			SELECT id, token, closed_at, lease_until > clock_timestamp() AS live FROM chunks
-			WHERE id = k.id AND token = k.token AND owner = $1 OFFSET 0 FOR SHARE) c
-		WHERE c.closed_at IS NULL
+		SELECT ARRAY(SELECT coalesce((
+			SELECT CASE WHEN c.closed_at IS NOT NULL THEN 0 WHEN c.lease_until > clock_timestamp() THEN 2 ELSE 1 END FROM chunks c
+			WHERE c.id = k.id AND c.token = k.token AND c.owner = $1 FOR SHARE), 0)
+			FROM unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY k(id, token, n) ORDER BY n) AS state
 	), again AS MATERIALIZED (
-		SELECT r.campaign_id, r.seq, r.token, r.live
-		FROM unnest($6::bigint[], $7::bigint[], $8::bigint[]) k(campaign_id, seq, token) CROSS JOIN LATERAL (
-			SELECT campaign_id, seq, token, lease_until > clock_timestamp() AS live FROM retries
-			WHERE campaign_id = k.campaign_id AND seq = k.seq AND token = k.token AND owner = $1 FOR SHARE) r
+		SELECT ARRAY(SELECT coalesce((
+			SELECT CASE WHEN r.lease_until > clock_timestamp() THEN 2 ELSE 1 END FROM retries r
+			WHERE r.campaign_id = k.campaign_id AND r.seq = k.seq AND r.token = k.token AND r.owner = $1 FOR SHARE), 0)
+			FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) WITH ORDINALITY k(campaign_id, seq, token, n) ORDER BY n) AS state
+	), running AS MATERIALIZED (
+		SELECT ARRAY(SELECT (SELECT s.state = 'running' AND s.expires_at > clock_timestamp() FROM sends s WHERE s.campaign_id = k.id)
+			FROM unnest($8::bigint[]) WITH ORDINALITY k(id, n) ORDER BY n) AS yes
+	), leaving AS MATERIALIZED (
+		SELECT l.subscriber_id, l.list_id FROM recent_leaves l WHERE l.subscriber_id = ANY($25::bigint[])
 	), recorded AS (
 		INSERT INTO outcomes (campaign_id, seq, attempt, kind, class, code, enhanced, reply, queue_id, took_ms, relay)
-		SELECT o.campaign_id, o.seq, o.attempt, o.kind, o.class, o.code, o.enhanced, o.reply, o.queue_id, o.took, $2
-		FROM unnest($9::bigint[], $10::bigint[], $11::int[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::int[],
-		            $17::text[], $18::text[], $19::text[], $20::int[])
-		     o(campaign_id, seq, attempt, chunk_id, token, kind, class, code, enhanced, reply, queue_id, took)
-		JOIN held h ON h.id = o.chunk_id AND h.token = o.token
-		ON CONFLICT (campaign_id, seq, attempt) DO NOTHING
+		SELECT o.campaign_id, o.seq, o.attempt, o.kind, o.class, o.code, o.enhanced, o.reply, o.queue_id, o.took, o.relay
+		FROM unnest($9::bigint[], $10::bigint[], $11::int[], $12::int[], $13::text[], $14::text[], $15::int[],
+		            $16::text[], $17::text[], $18::text[], $19::int[], $20::text[])
+		     o(campaign_id, seq, attempt, chunk, kind, class, code, enhanced, reply, queue_id, took, relay)
+		WHERE (SELECT state FROM held)[o.chunk] > 0
 	), judged AS MATERIALIZED (
 		SELECT w.n, w.campaign_id, w.seq, w.attempt,
-		       CASE WHEN coalesce(h.live, a.live, false) IS NOT TRUE THEN 'lost'
-		            WHEN s.state <> 'running' OR s.expires_at <= clock_timestamp() THEN 'stopped'
-		            WHEN (SELECT true FROM recent_leaves l WHERE l.subscriber_id = w.subscriber_id
+		       CASE WHEN CASE WHEN w.again THEN (SELECT state FROM again)[w.claim] ELSE (SELECT state FROM held)[w.claim] END IS DISTINCT FROM 2
+		            THEN 'lost'
+		            WHEN (SELECT yes FROM running)[w.send] IS NOT TRUE THEN 'stopped'
+		            WHEN (SELECT true FROM leaving l WHERE l.subscriber_id = w.subscriber_id
 		                  AND (l.list_id IS NULL OR l.list_id = w.list_id) LIMIT 1)
 		                 AND (SELECT true FROM mailable m WHERE m.list_id = w.list_id AND m.subscriber_id = w.subscriber_id LIMIT 1) IS NULL
 		            THEN 'left'
 		            ELSE 'go' END AS verdict
-		FROM unnest($21::bigint[], $22::bigint[], $23::int[], $24::bigint[], $25::bigint[], $26::bool[], $27::bigint[], $28::bigint[])
-		     WITH ORDINALITY w(campaign_id, seq, attempt, chunk_id, token, again, subscriber_id, list_id, n)
-		JOIN sends s ON s.campaign_id = w.campaign_id
-		LEFT JOIN held h ON NOT w.again AND h.id = w.chunk_id AND h.token = w.token
-		LEFT JOIN again a ON w.again AND a.campaign_id = w.campaign_id AND a.seq = w.seq AND a.token = w.token
+		FROM unnest($21::bigint[], $22::bigint[], $23::int[], $24::int[], $25::bigint[], $26::bigint[], $27::int[], $28::bool[])
+		     WITH ORDINALITY w(campaign_id, seq, attempt, claim, subscriber_id, list_id, send, again, n)
 	), noted AS (
 		INSERT INTO permits (process, serial, campaign_ids, seqs, attempts)
-		SELECT $1, $3, $29::bigint[] || ARRAY(SELECT campaign_id FROM judged WHERE verdict = 'go' ORDER BY n),
-		               $30::bigint[] || ARRAY(SELECT seq FROM judged WHERE verdict = 'go' ORDER BY n),
-		               $31::int[] || ARRAY(SELECT attempt FROM judged WHERE verdict = 'go' ORDER BY n)
+		SELECT $1, $2, $29::bigint[] || array_agg(campaign_id), $30::bigint[] || array_agg(seq), $31::int[] || array_agg(attempt)
+		FROM judged WHERE verdict = 'go'
 	), forgotten AS (
 		DELETE FROM permits WHERE process = $1 AND serial = $32
 	)
-	SELECT ARRAY(SELECT id FROM held ORDER BY id, token), ARRAY(SELECT token FROM held ORDER BY id, token),
-	       ARRAY(SELECT verdict FROM judged ORDER BY n)`
+	SELECT (SELECT state FROM held), ARRAY(SELECT verdict FROM judged ORDER BY n)`
 
 // chunks returns the chunks that the statement locks.
 func (g *group) chunks() []int64 {
@@ -113,16 +115,17 @@ func (g *group) chunks() []int64 {
 
 // run executes the statement. held are the chunks that are open and ours; verdicts stand in the order of g.wanting. An error
 // means that nothing is known: the statement may have been committed or not.
-func (g *group) run(ctx context.Context, stmt *sqlx.Stmt, h holder, relay string) (held map[chunkKey]bool, verdicts []verdict, err error) {
-	rows, err := stmt.QueryContext(ctx, g.args(h, relay)...)
+func (g *group) run(ctx context.Context, stmt *sqlx.Stmt, h holder) (held map[chunkKey]bool, verdicts []verdict, err error) {
+	keys, args := g.args(h)
+	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, nil, db.Err(err, "ask for permits")
 	}
 	defer func() { _ = rows.Close() }()
-	var ids, tokens pq.Int64Array
+	var states pq.Int32Array
 	var answers pq.StringArray
 	for rows.Next() {
-		if err := rows.Scan(&ids, &tokens, &answers); err != nil {
+		if err := rows.Scan(&states, &answers); err != nil {
 			return nil, nil, db.Err(err, "ask for permits")
 		}
 	}
@@ -130,15 +133,16 @@ func (g *group) run(ctx context.Context, stmt *sqlx.Stmt, h holder, relay string
 	if err := rows.Err(); err != nil {
 		return nil, nil, db.Err(err, "ask for permits")
 	}
-	if len(answers) != len(g.wanting) {
+	if len(answers) != len(g.wanting) || len(states) != len(keys) {
 		return nil, nil, errs.New(errs.Internal, "%d of %d permits were answered", len(answers), len(g.wanting))
 	}
-	held = make(map[chunkKey]bool, len(ids))
-	for i, id := range ids {
-		held[chunkKey{id, tokens[i]}] = true
+	held = make(map[chunkKey]bool, len(keys))
+	for i, k := range keys {
+		held[k] = states[i] > 0
 	}
-	for _, v := range answers {
-		verdicts = append(verdicts, verdict(v))
+	verdicts = make([]verdict, len(answers))
+	for i, v := range answers {
+		verdicts[i] = verdict(v)
 	}
 	return held, verdicts, nil
 }
@@ -146,30 +150,54 @@ func (g *group) run(ctx context.Context, stmt *sqlx.Stmt, h holder, relay string
 // chunkKey names a claim of a chunk.
 type chunkKey struct{ id, token int64 }
 
-// args returns the parameters of groupSQL.
-func (g *group) args(h holder, relay string) []any {
-	claims := map[chunkKey]bool{}
-	var again []*item
+// places numbers keys from 1 on, in the order in which they are to be locked.
+func places[K comparable](keys map[K]int, order func(a, b K) int) []K {
+	list := slices.SortedFunc(maps.Keys(keys), order)
+	for i, k := range list {
+		keys[k] = i + 1
+	}
+	return list
+}
+
+// args returns the parameters of groupSQL, and the claims of chunks that it is about, in order.
+func (g *group) args(h holder) (claims []chunkKey, args []any) {
+	chunkAt, retryAt, sendAt := map[chunkKey]int{}, map[retryKey]int{}, map[int64]int{}
 	for _, o := range g.outs {
-		claims[chunkKey{o.Chunk, o.Token}] = true
+		chunkAt[chunkKey{o.Chunk, o.Token}] = 0
 	}
 	for _, it := range g.wanting {
+		sendAt[it.Campaign] = 0
 		if it.Again {
-			again = append(again, it)
+			retryAt[retryKey{Campaign: it.Campaign, Seq: it.Seq, Token: it.Token}] = 0
 		} else {
-			claims[chunkKey{it.Chunk, it.Token}] = true
+			chunkAt[chunkKey{it.Chunk, it.Token}] = 0
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(claims), func(a, b chunkKey) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.token, b.token)) })
+	claims = places(chunkAt, func(a, b chunkKey) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.token, b.token)) })
 	var chunks, tokens numbers
-	for _, k := range keys {
+	for _, k := range claims {
 		chunks, tokens = append(chunks, k.id), append(tokens, k.token)
 	}
-	slices.SortFunc(again, func(a, b *item) int { return cmp.Or(cmp.Compare(a.Campaign, b.Campaign), cmp.Compare(a.Seq, b.Seq)) })
-	o, w, r, k := newOutcomeArrays(g.outs), newWantArrays(g.wanting), newKeyArrays(g.atRisk), newKeyArrays(again)
-	return []any{h.process, relay, g.serial,
-		chunks, tokens, k.campaign, k.seq, k.token,
-		o.campaign, o.seq, o.attempt, o.chunk, o.token, o.kind, o.class, o.code, o.enhanced, o.reply, o.queueID, o.took,
-		w.campaign, w.seq, w.attempt, w.chunk, w.token, w.again, w.subscriber, w.list,
+	campaigns, seqs, retryTokens := splitKeys(places(retryAt, func(a, b retryKey) int {
+		return cmp.Or(cmp.Compare(a.Campaign, b.Campaign), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Token, b.Token))
+	}))
+	sends := places(sendAt, cmp.Compare[int64])
+	o, w, r := newOutcomeArrays(g.outs), newWantArrays(g.wanting), newKeyArrays(g.atRisk)
+	held := make(numbers, len(g.outs))
+	for i, out := range g.outs {
+		held[i] = int64(chunkAt[chunkKey{out.Chunk, out.Token}])
+	}
+	for i, it := range g.wanting {
+		w.send[i] = int64(sendAt[it.Campaign])
+		if it.Again {
+			w.claim[i] = int64(retryAt[retryKey{Campaign: it.Campaign, Seq: it.Seq, Token: it.Token}])
+		} else {
+			w.claim[i] = int64(chunkAt[chunkKey{it.Chunk, it.Token}])
+		}
+	}
+	return claims, []any{h.process, g.serial,
+		chunks, tokens, campaigns, seqs, retryTokens, numbers(sends),
+		o.campaign, o.seq, o.attempt, held, o.kind, o.class, o.code, o.enhanced, o.reply, o.queueID, o.took, o.relay,
+		w.campaign, w.seq, w.attempt, w.claim, w.subscriber, w.list, w.send, w.again,
 		r.campaign, r.seq, r.attempt, g.before}
 }

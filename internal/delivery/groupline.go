@@ -19,6 +19,7 @@ type groupLine struct {
 	conn     *sqlx.Conn
 	stmt     *sqlx.Stmt
 	prepared time.Time
+	guard    *guard
 }
 
 // planAge is how long a plan is kept.
@@ -38,6 +39,11 @@ func (l *groupLine) open(ctx context.Context) error {
 		return db.Err(err, "connect for permits")
 	}
 	l.conn = conn
+	if l.guard != nil { // whatever it leads to may be another database than before
+		if err := l.guard.check(ctx, conn); err != nil {
+			return err
+		}
+	}
 	const settings = `
 		SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan`
 	if _, err := conn.ExecContext(ctx, settings); err != nil {
@@ -68,18 +74,18 @@ func (l *groupLine) execute(ctx context.Context, g *group, rest []*outcome, c *c
 		return nil, nil, err
 	}
 	if len(rest) == 0 {
-		return g.run(ctx, l.stmt, c.h, c.relay)
+		return g.run(ctx, l.stmt, c.h)
 	}
 	tx, err := l.conn.BeginTxx(ctx, nil)
 	if err != nil {
 		return nil, nil, db.Err(err, "begin a group")
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := c.store.record(ctx, tx, c.h, c.relay, rest, g.chunks()); err != nil {
+	if err := c.store.record(ctx, tx, c.h, rest, g.chunks()); err != nil {
 		return nil, nil, err
 	}
 	// The statement was prepared on this connection, so it runs within the transaction.
-	if held, verdicts, err = g.run(ctx, l.stmt, c.h, c.relay); err != nil {
+	if held, verdicts, err = g.run(ctx, l.stmt, c.h); err != nil {
 		return nil, nil, err
 	}
 	return held, verdicts, db.Err(tx.Commit(), "commit a group")

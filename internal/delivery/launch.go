@@ -18,6 +18,13 @@ const (
 	PolicyHold  = "hold"  // a person decides
 )
 
+// Limits of what a launch may ask for.
+const (
+	MaxUndoWindow = time.Hour
+	MaxSliceWait  = 12 * time.Hour
+	MaxSlice      = 50 // per cent
+)
+
 // Message is one compiled variant of a campaign.
 type Message struct {
 	Variant  int
@@ -37,13 +44,21 @@ type Launch struct {
 	ExpiresAt       time.Time // nothing is sent after this
 	Priority        int       // a higher one goes first
 	EnvelopeDomain  string    // domain of MAIL FROM
+
+	UndoWindow   time.Duration // so long nothing goes out, and UndoTx takes the launch back; 0: none
+	SlicePercent float64       // of the readers get it first, and the rest only when that went well; 0: everybody
+	SliceWait    time.Duration // at least so long after the slice the rest waits
 }
 
 // LaunchTx starts the send of a campaign in the caller's transaction, and takes microseconds whatever the size of the list:
 // senders write the audience once it has committed. Who confirms after this moment is not in it. It returns errs.Conflict
-// when the campaign was launched before, errs.Invalid when l cannot be sent.
+// when the campaign was launched before, with ErrRestored in its chain when it may have been in what a backup does not know, and
+// errs.Invalid when l cannot be sent.
 func (s *Store) LaunchTx(ctx context.Context, tx *sqlx.Tx, l Launch) error {
 	if err := l.check(); err != nil {
+		return err
+	}
+	if err := refuseRestored(ctx, tx, l.NotBefore); err != nil {
 		return err
 	}
 	m := l.Messages[0]
@@ -63,10 +78,12 @@ func (s *Store) LaunchTx(ctx context.Context, tx *sqlx.Tx, l Launch) error {
 	}
 	const insertSend = `
 		INSERT INTO sends (campaign_id, list_id, doubt_policy, priority, variant, groups, supporter_groups, envelope_domain,
-		                   not_before, expires_at, audience_as_of)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, clock_timestamp()), $10, clock_timestamp())`
+		                   not_before, expires_at, audience_as_of, undo_until, slice_state, slice_percent, slice_wait)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, clock_timestamp()), $10, clock_timestamp(),
+		        CASE WHEN $11 > 0 THEN clock_timestamp() + $11 * interval '1 millisecond' END, CASE WHEN $12::real > 0 THEN 'out' ELSE '' END, $12, $13)`
 	if _, err := tx.ExecContext(ctx, insertSend, l.Campaign, l.List, l.DoubtPolicy, l.Priority, m.Variant, int64(l.Groups),
-		int64(l.SupporterGroups), strings.ToLower(l.EnvelopeDomain), notBefore, l.ExpiresAt); err != nil {
+		int64(l.SupporterGroups), strings.ToLower(l.EnvelopeDomain), notBefore, l.ExpiresAt, l.UndoWindow.Milliseconds(), l.SlicePercent,
+		int64(l.SliceWait.Seconds())); err != nil {
 		return db.Err(err, "launch the campaign")
 	}
 	const insertMessage = `
@@ -89,6 +106,12 @@ func (l Launch) check() error {
 		return errs.Field("doubt policy", "must be %s or %s", PolicyRetry, PolicyHold)
 	case l.ExpiresAt.IsZero():
 		return errs.Field("expires", "is missing; a send ends at some time, for example a day after it began")
+	case l.UndoWindow < 0 || l.UndoWindow > MaxUndoWindow:
+		return errs.Field("undo window", "must be no longer than %s", MaxUndoWindow)
+	case l.SlicePercent < 0 || l.SlicePercent > MaxSlice:
+		return errs.Field("first slice", "must be between 0 and %g per cent of the readers", float64(MaxSlice))
+	case l.SliceWait < 0 || l.SliceWait > MaxSliceWait:
+		return errs.Field("slice wait", "must be no longer than %s", MaxSliceWait)
 	case l.Priority < -1000 || l.Priority > 1000:
 		return errs.Field("priority", "must be between -1000 and 1000")
 	}

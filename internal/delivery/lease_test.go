@@ -120,17 +120,17 @@ func TestStaleRefusal(t *testing.T) {
 				t.Fatal(err)
 			}
 			former, present := holder{process: newUUID(), lease: time.Hour}, holder{process: newUUID(), lease: time.Hour}
-			stale, err := r.store.claimChunk(ctx, former)
+			stale, err := r.store.claimChunk(ctx, former, route{relay: "relay"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.exec(`UPDATE chunks SET lease_until = now() - interval '1 second' WHERE id = $1`, stale.chunk)
-			fresh, err := r.store.claimChunk(ctx, present)
+			fresh, err := r.store.claimChunk(ctx, present, route{relay: "relay"})
 			if err != nil || fresh.chunk != stale.chunk || fresh.items[0].Attempt != stale.items[0].Attempt {
 				t.Fatalf("re-claim: %+v, %v", fresh, err)
 			}
 			record := func(h holder, o *outcome) {
-				if err := db.InTx(ctx, r.db, func(tx *sqlx.Tx) error { return r.store.record(ctx, tx, h, "relay", []*outcome{o}, nil) }); err != nil {
+				if err := db.InTx(ctx, r.db, func(tx *sqlx.Tx) error { return r.store.record(ctx, tx, h, []*outcome{o}, nil) }); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -2,11 +2,12 @@ package delivery
 
 import (
 	"context"
-	"log/slog"
+	"strings"
 	"time"
 
 	"mailer/internal/outbox"
 	"mailer/internal/relay"
+	"mailer/internal/subscribers"
 )
 
 const (
@@ -19,7 +20,8 @@ const (
 func (s *Sender) sendMails(ctx, work context.Context) {
 	failing := false
 	for ctx.Err() == nil {
-		round, ok := s.circuit.enter(ctx)
+		line := s.relays.forMails(time.Now())
+		round, ok := line.circuit.enter(ctx)
 		if !ok {
 			return
 		}
@@ -31,12 +33,17 @@ func (s *Sender) sendMails(ctx, work context.Context) {
 			pause(ctx, s.cfg.Idle)
 			continue
 		}
-		s.sendBatch(ctx, work, round, mails)
+		s.sendBatch(ctx, work, line, round, mails)
 	}
 }
 
 // sendBatch sends some mails over one connection and gives back what it could not begin.
-func (s *Sender) sendBatch(ctx, work context.Context, round uint64, mails []outbox.Queued) {
+func (s *Sender) sendBatch(ctx, work context.Context, line *line, round uint64, mails []outbox.Queued) {
+	if !line.enter() {
+		s.giveBack(work, mails, time.Second, "waits for a connection to the relay, of which only so many may be open")
+		return
+	}
+	defer line.leave()
 	var conn *relay.Conn
 	defer func() {
 		if conn != nil {
@@ -48,35 +55,47 @@ func (s *Sender) sendBatch(ctx, work context.Context, round uint64, mails []outb
 			s.giveBack(work, mails[i:], 0, "")
 			return
 		}
+		lane := s.lanes.get(line.Name, providerOf(m.Recipient))
+		c, it := &claim{line: line, lane: lane}, &item{}
+		if !s.admit(ctx, c, it) {
+			s.giveBack(work, mails[i:i+1], time.Second, "waits for a limit of its relay or its provider")
+			continue
+		}
 		if conn == nil || !conn.Usable() {
 			if conn != nil {
 				conn.Quit()
 			}
 			var err error
-			if conn, err = s.cfg.Relay.Dial(work); err != nil {
+			if conn, err = line.Relay.Dial(work); err != nil {
 				conn = nil
-				if wait := s.circuit.fail(round); wait > 0 {
-					s.log.Warn("the relay cannot be used", "relay", s.cfg.Relay.Name(), "next_try_in", wait.Round(time.Millisecond), "err", err)
+				s.retract(c, it)
+				line.complains(clean(err.Error()))
+				if wait := line.circuit.fail(round); wait > 0 {
+					s.log.Warn("the relay cannot be used", "relay", line.Name, "next_try_in", wait.Round(time.Millisecond), "err", err)
 				}
 				s.giveBack(work, mails[i:], s.cfg.MailBackoff(1), clean(err.Error()))
 				return
 			}
 		}
+		if ok, err := outbox.Begin(work, s.store.db, m, mailLease); err == nil && !ok {
+			s.retract(c, it)
+			continue // withdrawn since it was claimed: its reader left
+		}
 		res := conn.Send(work, relay.Envelope{From: m.EnvelopeFrom, To: m.Recipient}, m.Data, nil)
-		s.log.LogAttrs(work, slog.LevelInfo, "attempt", append(attemptAttrs(m.Recipient, s.cfg.Relay.Name(), res),
-			slog.String("mail", m.Kind), slog.Int64("outbox", m.ID), slog.Int("attempt", m.Attempts))...)
-		s.endMail(work, m, res)
+		s.logMail(m, line.Name, res)
+		s.after(c, it, res)
+		s.endMail(work, line, m, res)
 	}
 }
 
 // endMail records what came of a single mail. A doubt is tried again, as copies of it do no harm.
-func (s *Sender) endMail(ctx context.Context, m outbox.Queued, res relay.Result) {
+func (s *Sender) endMail(ctx context.Context, line *line, m outbox.Queued, res relay.Result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
 	var err error
 	switch {
 	case res.Kind == relay.Accepted:
-		s.circuit.succeed()
+		line.circuit.succeed()
 		err = outbox.Finish(ctx, s.store.db, m, true, said(res))
 	case res.Kind == relay.Failed, time.Since(m.CreatedAt) > mailGiveUp:
 		err = outbox.Finish(ctx, s.store.db, m, false, said(res))
@@ -97,4 +116,9 @@ func (s *Sender) giveBack(ctx context.Context, mails []outbox.Queued, wait time.
 			return
 		}
 	}
+}
+
+// providerOf returns who receives mail for an address.
+func providerOf(address string) string {
+	return subscribers.ProviderOf(strings.ToLower(address[strings.LastIndexByte(address, '@')+1:]))
 }

@@ -2,7 +2,9 @@ package delivery
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
+	"time"
 
 	"mailer/internal/outbox"
 	"mailer/internal/smtptest"
@@ -60,5 +62,28 @@ func TestOutboxDrain(t *testing.T) {
 	}
 	if n := r.count(`SELECT count(*) FROM outbox WHERE length(data) > 0`); n != 0 {
 		t.Errorf("%d ended mails kept their message", n)
+	}
+}
+
+// A mail that is withdrawn between claim and sending gives back what it took of the limits, or a rate would run dry for good.
+func TestWithdrawnMailGivesBackItsLimits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue("confirm:1:1:a", "gone@example.net")
+	relay := smtptest.Start(t)
+	s := NewSender(SenderConfig{Store: r.store, Relays: []RelayLine{{Relay: r.relay(relay), Rate: 5, DailyCap: 20}}, Log: slog.New(slog.DiscardHandler)})
+	mails, err := outbox.Claim(r.Context(), r.db, 1, time.Minute)
+	if err != nil || len(mails) != 1 {
+		t.Fatal(mails, err)
+	}
+	if err := outbox.Withdraw(r.Context(), r.db, "confirm:1:"); err != nil {
+		t.Fatal(err)
+	}
+	line := s.relays.lines[0]
+	line.rate.take() // in vain, and so asked for
+	s.budgets.renew(r.Context())
+	s.sendBatch(r.Context(), r.Context(), line, 0, mails)
+	if relay.Len() != 0 || line.rate.out != 0 || line.cap.left != 1 {
+		t.Errorf("%d copies; %d tokens of the rate are out, %d left of the slice of the day", relay.Len(), line.rate.out, line.cap.left)
 	}
 }

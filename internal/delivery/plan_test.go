@@ -18,9 +18,9 @@ func TestGroupPlan(t *testing.T) {
 	if _, err := line.conn.ExecContext(t.Context(), `PREPARE permits AS `+groupSQL); err != nil {
 		t.Fatal(err)
 	}
-	args := strings.Repeat(", '{}'", 28)
+	args := strings.Repeat(", '{}'", 29)
 	var lines []string
-	if err := line.conn.SelectContext(t.Context(), &lines, `EXPLAIN EXECUTE permits('`+newUUID()+`', 'relay', 1`+args+`, 0)`); err != nil {
+	if err := line.conn.SelectContext(t.Context(), &lines, `EXPLAIN EXECUTE permits('`+newUUID()+`', 1`+args+`, 0)`); err != nil {
 		t.Fatal(err)
 	}
 	plan := strings.Join(lines, "\n")

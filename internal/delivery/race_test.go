@@ -41,10 +41,10 @@ func TestPermitRacesReclaim(t *testing.T) {
 	for round, chunk := range chunks {
 		r.exec(`UPDATE chunks SET not_before = now() WHERE id = $1`, chunk)
 		old := holder{process: newUUID(), lease: time.Hour}
-		com := newCommitter(r.store, old, "relay", slog.New(slog.DiscardHandler))
+		com := newCommitter(r.store, old, slog.New(slog.DiscardHandler))
 		life, end := context.WithCancel(ctx)
 		running.Go(func() { com.run(life) })
-		c, err := r.store.claimChunk(ctx, old)
+		c, err := r.store.claimChunk(ctx, old, route{relay: "relay"})
 		if err != nil || c == nil {
 			t.Fatalf("round %d: claim %v, %v", round, c, err)
 		}
@@ -84,7 +84,7 @@ func TestPermitRacesReclaim(t *testing.T) {
 		r.exec(`UPDATE chunks SET lease_until = now() - interval '1 second' WHERE id = $1`, c.chunk)
 		var re *claim
 		r.until("the chunk is re-claimed", func() bool { // it is passed over while a permit is under way
-			if re, err = r.store.claimChunk(ctx, holder{process: newUUID(), lease: time.Hour, doubtWait: time.Hour}); err != nil {
+			if re, err = r.store.claimChunk(ctx, holder{process: newUUID(), lease: time.Hour, doubtWait: time.Hour}, route{relay: "relay"}); err != nil {
 				t.Fatalf("round %d: re-claim: %v", round, err)
 			}
 			return re != nil
@@ -126,7 +126,7 @@ func TestNoteOutlivesClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	former, present := holder{process: newUUID(), lease: time.Hour}, holder{process: newUUID(), lease: time.Hour, doubtWait: time.Hour}
-	com := newCommitter(r.store, former, "relay", slog.New(slog.DiscardHandler))
+	com := newCommitter(r.store, former, slog.New(slog.DiscardHandler))
 	var loaded []*item
 	looked := false
 	com.hooks.afterGroup = func(g *group) error {
@@ -149,7 +149,7 @@ func TestNoteOutlivesClaim(t *testing.T) {
 	defer running.Wait()
 	defer cancel()
 
-	c, err := r.store.claimChunk(ctx, former)
+	c, err := r.store.claimChunk(ctx, former, route{relay: "relay"})
 	if err != nil {
 		t.Fatal(err)
 	}

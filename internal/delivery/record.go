@@ -38,7 +38,7 @@ type outcome struct {
 
 	offered uint64    // order in which the committer got it
 	at      time.Time // when it got it
-	late    bool      // its chunk was found to be no longer ours, or closed
+	late    bool      // its chunk was found to be no longer ours, or closed; or it may be on record already
 }
 
 // plain reports whether the outcome is one row and nothing else, as long as its chunk is open and ours: then it needs no
@@ -65,7 +65,7 @@ type outcomeKey struct {
 //
 // No two of the outcomes may be about the same attempt. The chunks in locked, which the caller is about to use in the
 // same transaction, are locked along, so that all locks are taken in one order.
-func (s *Store) record(ctx context.Context, tx *sqlx.Tx, h holder, relay string, outs []*outcome, locked []int64) error {
+func (s *Store) record(ctx context.Context, tx *sqlx.Tx, h holder, outs []*outcome, locked []int64) error {
 	chunks := slices.Clone(locked)
 	for _, o := range outs {
 		chunks = append(chunks, o.Chunk)
@@ -81,7 +81,7 @@ func (s *Store) record(ctx context.Context, tx *sqlx.Tx, h holder, relay string,
 		Seq      int64 `db:"seq"`
 		Attempt  int   `db:"attempt"`
 	}
-	if err := tx.SelectContext(ctx, &written, recordSQL, h.process, relay, a.campaign, a.seq, a.attempt, a.chunk, a.token, a.again,
+	if err := tx.SelectContext(ctx, &written, recordSQL, h.process, a.relay, a.campaign, a.seq, a.attempt, a.chunk, a.token, a.again,
 		a.permitted, a.kind, a.class, a.code, a.enhanced, a.reply, a.queueID, a.took, a.wait); err != nil {
 		return db.Err(err, "record outcomes")
 	}
@@ -117,10 +117,10 @@ const recordSQL = `
 	            WHEN o.kind = 'deferred' AND (s.state = 'done'
 	                 OR clock_timestamp() + o.wait * interval '1 millisecond' > s.expires_at) THEN 'expired'
 	            ELSE o.kind END,
-	       o.class, o.code, o.enhanced, o.reply, o.queue_id, o.took, $2
+	       o.class, o.code, o.enhanced, o.reply, o.queue_id, o.took, o.relay
 	FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::bigint[], $7::bigint[], $8::bool[], $9::bool[], $10::text[], $11::text[],
-	            $12::int[], $13::text[], $14::text[], $15::text[], $16::int[], $17::bigint[])
-	     o(campaign_id, seq, attempt, chunk_id, token, again, permitted, kind, class, code, enhanced, reply, queue_id, took, wait)
+	            $12::int[], $13::text[], $14::text[], $15::text[], $16::int[], $17::bigint[], $2::text[])
+	     o(campaign_id, seq, attempt, chunk_id, token, again, permitted, kind, class, code, enhanced, reply, queue_id, took, wait, relay)
 	JOIN sends s ON s.campaign_id = o.campaign_id
 	JOIN chunks c ON c.id = o.chunk_id
 	LEFT JOIN retries r ON r.campaign_id = o.campaign_id AND r.seq = o.seq
@@ -140,16 +140,17 @@ const endRetriesSQL = `
 // addRetriesSQL goes by what stands in the table now, not by what was offered: of an outcome offered twice, the retry it
 // once made may long be over.
 const addRetriesSQL = `
-	INSERT INTO retries (campaign_id, seq, chunk_id, attempt, due)
-	SELECT k.campaign_id, k.seq, k.chunk_id, k.attempt + 1, clock_timestamp() + k.wait * interval '1 millisecond'
+	INSERT INTO retries (campaign_id, seq, chunk_id, provider, relay, attempt, due)
+	SELECT k.campaign_id, k.seq, k.chunk_id, c.provider, o.relay, k.attempt + 1, clock_timestamp() + k.wait * interval '1 millisecond'
 	FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bigint[]) k(campaign_id, seq, attempt, chunk_id, wait)
 	JOIN outcomes o ON o.campaign_id = k.campaign_id AND o.seq = k.seq AND o.attempt = k.attempt
+	JOIN chunks c ON c.id = k.chunk_id
 	JOIN sends s ON s.campaign_id = k.campaign_id
 	WHERE o.kind IN ('deferred', 'doubt') AND s.state IN ('running', 'paused')
 	  AND NOT EXISTS (SELECT FROM outcomes t WHERE t.campaign_id = k.campaign_id AND t.seq = k.seq
 	                  AND (t.attempt > k.attempt OR t.kind NOT IN ('deferred', 'doubt')))
 	ON CONFLICT (campaign_id, seq) DO UPDATE
-	SET attempt = EXCLUDED.attempt, due = EXCLUDED.due, owner = NULL, lease_until = NULL
+	SET attempt = EXCLUDED.attempt, due = EXCLUDED.due, relay = EXCLUDED.relay, owner = NULL, lease_until = NULL
 	WHERE retries.attempt < EXCLUDED.attempt`
 
 // recountSQL counts closed chunks anew. It is a later statement than the lock on the chunk, so it sees all that others

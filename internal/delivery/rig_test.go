@@ -22,6 +22,9 @@ import (
 
 // dbtest keeps its server and a connection to it as long as the process lives.
 func TestMain(m *testing.M) {
+	if smtptest.IsSink() {
+		return
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("mailer/internal/db/private.(*Server).launch.func1"),
 		goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"),
 		goleak.IgnoreAnyFunction("database/sql.(*DB).connectionCleaner"))
@@ -175,7 +178,7 @@ type running struct {
 func (r *rig) sender(rl *relay.Relay, with ...func(*Sender)) *running {
 	r.Helper()
 	s := NewSender(SenderConfig{
-		Store: r.store, Relay: rl, Log: slog.New(slog.NewTextHandler(testLog{r.T}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Store: r.store, Relays: []RelayLine{{Relay: rl}}, Log: slog.New(slog.NewTextHandler(testLog{r.T}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Connections: 4, Lease: 3 * time.Second, Idle: 20 * time.Millisecond, Tick: 100 * time.Millisecond,
 		Backoff: func(attempt int, _ string) time.Duration { return time.Duration(attempt) * 50 * time.Millisecond },
 		RelayBackoff: func(failures int) time.Duration {
@@ -252,6 +255,9 @@ func (r *rig) adds(b Balance) {
 	sum := b.Queued + b.Claimed + b.Accepted + b.Deferred + b.Failed + b.Suppressed + b.Cancelled + b.Expired + b.Unknown
 	if sum != b.Audience {
 		r.Errorf("the balance is off by %d: %+v", b.Audience-sum, b)
+	}
+	if b.State == StateDone && (b.Open() != 0 || !b.AudienceComplete) {
+		r.Errorf("a send that is done has something open: %+v", b)
 	}
 	for _, n := range []int64{b.Queued, b.Claimed, b.Accepted, b.Deferred, b.Failed, b.Suppressed, b.Cancelled, b.Expired, b.Unknown} {
 		if n < 0 {

@@ -158,12 +158,12 @@ func TestNotBefore(t *testing.T) {
 	if _, err := r.store.extendAudience(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := r.store.claimChunk(t.Context(), holder{process: newUUID(), lease: time.Minute}); c != nil || err != nil {
+	if c, err := r.store.claimChunk(t.Context(), holder{process: newUUID(), lease: time.Minute}, route{relay: "relay"}); c != nil || err != nil {
 		t.Errorf("claimed %+v, %v before its time", c, err)
 	}
 	r.exec(`UPDATE sends SET not_before = now()`)
 	r.exec(`UPDATE chunks SET not_before = now()`)
-	if c, err := r.store.claimChunk(t.Context(), holder{process: newUUID(), lease: time.Minute}); c == nil || err != nil {
+	if c, err := r.store.claimChunk(t.Context(), holder{process: newUUID(), lease: time.Minute}, route{relay: "relay"}); c == nil || err != nil {
 		t.Errorf("claimed %v, %v at its time", c, err)
 	}
 }

@@ -9,18 +9,21 @@ import (
 	"sync"
 	"time"
 
-	"mailer/internal/relay"
+	"mailer/internal/dkim"
 )
 
 // finishTime is how long a stopping sender tries to commit what it knows, beyond its drain time.
 const finishTime = 10 * time.Second
 
-// SenderConfig says how a Sender works. Store, Relay and Log are needed; zero values of the rest take the defaults.
+// SenderConfig says how a Sender works. Store, Relays and Log are needed; zero values of the rest take the defaults.
 type SenderConfig struct {
 	Store        *Store
-	Relay        *relay.Relay
+	Relays       []RelayLine  // at least one
+	Lanes        []LaneLimits // in place of the usual limits of providers
+	Rate         float64      // most messages per second over all relays, of all processes together; 0: no limit
 	Log          *slog.Logger
-	Connections  int                                           // connections to the relay, 8
+	DKIM         *dkim.Ring                                    // keys that messages are signed with; may be nil
+	Connections  int                                           // most to relays; 0: as many as bring more, up to 50
 	Lease        time.Duration                                 // how long a claim outlives a dead process, 30 s
 	Drain        time.Duration                                 // how long a stop waits for the messages in hand, 30 s
 	Cut          <-chan struct{}                               // closed by a second signal: a stop then waits no longer; may be nil
@@ -29,10 +32,11 @@ type SenderConfig struct {
 	Backoff      func(attempt int, class string) time.Duration // of a deferred delivery, see Backoff
 	RelayBackoff func(failures int) time.Duration              // of a relay in trouble, see RelayBackoff
 	MailBackoff  func(attempts int) time.Duration              // of a single mail, see MailBackoff
+	MailLog      *MailLog                                      // where attempts are told; Log unless set
+	MarkFile     string                                        // what the restore guard remembers outside the database; may be empty
 }
 
 func (c SenderConfig) withDefaults() SenderConfig {
-	c.Connections = cmp.Or(c.Connections, 8)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Drain = cmp.Or(c.Drain, 30*time.Second)
 	c.Idle = cmp.Or(c.Idle, 500*time.Millisecond)
@@ -57,11 +61,17 @@ type Sender struct {
 	log     *slog.Logger
 	h       holder
 	com     *committer
-	circuit *circuit
+	crew    *crew
+	relays  *relays
+	lanes   *lanes
+	budgets *budgets
+	rate    *budget // over all relays; nil: no limit
 	cache   *messageCache
 	claims  *claimer
 	held    *heldClaims
 	hangups *hangups
+	guard   *guard
+	brake   *brakeNotes
 
 	abandon context.Context // tests end it to make the sender vanish as a killed process does; else nil
 }
@@ -70,11 +80,19 @@ type Sender struct {
 func NewSender(cfg SenderConfig) *Sender {
 	cfg = cfg.withDefaults()
 	s := &Sender{cfg: cfg, store: cfg.Store, log: cfg.Log}
-	s.h = holder{process: newUUID(), lease: cfg.Lease, doubtWait: cfg.Backoff(1, "crash")}
-	s.com = newCommitter(s.store, s.h, cfg.Relay.Name(), s.log)
-	s.circuit = newCircuit(cfg.RelayBackoff)
-	s.cache = &messageCache{store: s.store}
-	s.claims = newClaimer(s.store, s.h, cfg.Idle, s.log)
+	s.h = holder{process: newUUID(), lease: cfg.Lease, doubtWait: cfg.Backoff(1, "crash"), lines: attemptLog{cfg.MailLog, cfg.Log}}
+	s.guard, s.brake = newGuard(cfg.MarkFile, s.log), newBrakeNotes()
+	s.com = newCommitter(s.store, s.h, s.log)
+	s.com.line.guard = s.guard
+	s.crew = newCrew(cfg.Connections)
+	s.budgets = newBudgets(s.store.db, s.h.process, s.log)
+	s.lanes = newLanes(cfg.Lanes, s.budgets)
+	s.relays = newRelays(cfg.Relays, cfg.RelayBackoff, s.budgets)
+	if cfg.Rate > 0 {
+		s.rate = s.budgets.rate("all", cfg.Rate)
+	}
+	s.cache = &messageCache{store: s.store, dkim: cfg.DKIM}
+	s.claims = newClaimer(s.store, s.h, s.relays, s.lanes, cfg.Idle, s.log)
 	s.held = newHeldClaims()
 	s.hangups = &hangups{count: map[outcomeKey]int{}}
 	return s
@@ -115,12 +133,16 @@ func (s *Sender) Run(ctx context.Context) error {
 	var keepers, workers sync.WaitGroup
 	keepers.Go(func() { s.com.run(books) })
 	keepers.Go(func() { s.heartbeat(books) })
-	for n := range s.cfg.Connections {
+	keepers.Go(func() { s.budgets.run(books) })
+	keepers.Go(func() { s.keepLanes(books) })
+	keepers.Go(func() { s.crew.run(books, func() int { return int(s.com.gather.carriers.Load()) }) })
+	for n := range s.crew.most {
 		w := s.newWorker(n)
 		workers.Go(func() { w.run(ctx, work) })
 	}
 	workers.Go(func() { s.writeAudiences(ctx, work) })
 	workers.Go(func() { s.sweepAgain(ctx, work) })
+	workers.Go(func() { s.watch(ctx, work) })
 	workers.Go(func() { s.sendMails(ctx, work) })
 	workers.Wait()
 	closeBooks()
@@ -133,6 +155,7 @@ func (s *Sender) Run(ctx context.Context) error {
 	if s.com.finish(end) {
 		s.releaseRest(end)
 	}
+	s.giveUpBudgets(end)
 	return nil
 }
 

@@ -26,6 +26,9 @@ func (s *Store) sweep(ctx context.Context, h holder) error {
 	if err := s.closeEnded(ctx, h); err != nil {
 		return err
 	}
+	if err := s.forgetRelays(ctx); err != nil {
+		return err
+	}
 	return s.forgetNotes(ctx)
 }
 

@@ -4,19 +4,30 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"mailer/internal/dkim"
 	"mailer/internal/links"
 )
 
-// version is the first octet of a stored message.
-const version = 1
+// The first octet of a stored message. A message that is not signed here is stored as it was before there were signatures.
+const (
+	versionPlain  = 1
+	versionSigned = 2 // with the frozen keys and time of its signatures
+)
+
+// maxKeys is how many keys may sign a message.
+const maxKeys = 8
 
 var errDamaged = errors.New("a stored message is damaged or was written by a newer program")
 
-// MarshalBinary returns the message as it is stored: the version, what identifies it, the ops, then the octets they refer to
-// in the same order.
+// MarshalBinary returns the message as it is stored: the version, what identifies it, its signatures where it has some, the
+// ops, then the octets they refer to in the same order.
 func (c *Compiled) MarshalBinary() ([]byte, error) {
 	b := make([]byte, 0, len(c.blob)+8*len(c.ops)+128)
-	b = append(b, version)
+	if c.dkim.IsZero() {
+		b = append(b, versionPlain)
+	} else {
+		b = append(b, versionSigned)
+	}
 	b = binary.AppendUvarint(b, uint64(c.campaign))
 	for _, s := range []string{string(c.key), c.domain, c.from} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
@@ -27,6 +38,14 @@ func (c *Compiled) MarshalBinary() ([]byte, error) {
 		bulk = 1
 	}
 	b = append(b, bulk)
+	if !c.dkim.IsZero() {
+		b = binary.AppendUvarint(b, uint64(c.dkim.Time))
+		b = binary.AppendUvarint(b, uint64(len(c.dkim.Keys)))
+		for _, k := range c.dkim.Keys {
+			b = binary.AppendUvarint(b, uint64(len(k)))
+			b = append(b, k...)
+		}
+	}
 	for _, n := range []int{c.htmlFrom, c.htmlTo, len(c.ops)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -42,7 +61,8 @@ func (c *Compiled) MarshalBinary() ([]byte, error) {
 // an error c is unchanged.
 func (c *Compiled) UnmarshalBinary(data []byte) error {
 	r := unpacker{rest: data}
-	if r.octet() != version {
+	version := r.octet()
+	if version != versionPlain && version != versionSigned {
 		return errDamaged
 	}
 	var n Compiled
@@ -52,6 +72,15 @@ func (c *Compiled) UnmarshalBinary(data []byte) error {
 	n.from = r.text()
 	bulk := r.octet()
 	n.bulk = bulk == 1
+	if version == versionSigned {
+		n.dkim.Time = int64(r.number(1 << 62))
+		for range r.number(maxKeys) {
+			n.dkim.Keys = append(n.dkim.Keys, dkim.KeyID(r.text()))
+		}
+		if n.dkim.IsZero() {
+			return errDamaged
+		}
+	}
 	n.htmlFrom = int(r.number(uint64(len(r.rest))))
 	n.htmlTo = int(r.number(uint64(len(r.rest))))
 	const least = 3 // octets of an op

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"mailer/internal/dkim"
+	"mailer/internal/errs"
 	"mailer/internal/message"
 )
 
@@ -43,16 +47,59 @@ func TestStoredMessage(t *testing.T) {
 	}
 }
 
+// stamp is what a message freezes of two signatures.
+var stamp = dkim.Stamp{Keys: []dkim.KeyID{"a._domainkey.example.org#0011223344556677", "b._domainkey.example.org#8899aabbccddeeff"}, Time: frozen.Unix()}
+
+func storedSigned(t testing.TB) []byte {
+	t.Helper()
+	d := draft(t)
+	d.DKIM = stamp
+	b, err := compile(t, d).MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A message keeps which keys sign it and when; one that is not signed is stored as before there were signatures, and one
+// stored then is read.
+func TestStoredSignature(t *testing.T) {
+	var c message.Compiled
+	if err := c.UnmarshalBinary(storedSigned(t)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(stamp, c.DKIM()); diff != "" {
+		t.Error(diff)
+	}
+	if plain := compile(t, draft(t)); c.Size(0) <= plain.Size(0) || !plain.DKIM().IsZero() {
+		t.Errorf("sizes %d and %d, stamp %v", c.Size(0), plain.Size(0), plain.DKIM())
+	}
+	if b := stored(t); b[0] != 1 {
+		t.Errorf("an unsigned message has version %d: nodes of the version before could not read it", b[0])
+	}
+	old := []byte{1, 99, 1, 'k', 1, 'd', 1, 'f', 1, 0, 0, 1, 0, 0, 2, 'h', 'i'}
+	if err := c.UnmarshalBinary(old); err != nil || c.Campaign() != 99 || c.Domain() != "d" || !c.DKIM().IsZero() {
+		t.Errorf("an old message: %v, %+v", err, c)
+	}
+	d := draft(t)
+	d.DKIM.Keys = make([]dkim.KeyID, 9)
+	if _, err := message.Compile(d); errs.KindOf(err) != errs.Invalid {
+		t.Errorf("nine keys: %v", err)
+	}
+}
+
 func TestDamagedMessage(t *testing.T) {
 	b := stored(t)
-	for n := range len(b) {
-		var c message.Compiled
-		if c.UnmarshalBinary(b[:n]) == nil {
-			t.Fatalf("cut to %d of %d octets it loads", n, len(b))
+	for _, b := range [][]byte{b, storedSigned(t)} {
+		for n := range len(b) {
+			var c message.Compiled
+			if c.UnmarshalBinary(b[:n]) == nil {
+				t.Fatalf("cut to %d of %d octets it loads", n, len(b))
+			}
 		}
 	}
 	for name, spoil := range map[string]func([]byte) []byte{
-		"newer version": func(b []byte) []byte { b[0]++; return b },
+		"newer version": func(b []byte) []byte { b[0] = 3; return b },
 		"longer":        func(b []byte) []byte { return append(b, 0) },
 		// The decoder makes room only for what there is.
 		"2^40 ops":       func([]byte) []byte { return append([]byte{1, 0, 0, 0, 0, 1, 0, 0}, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40) },
@@ -63,6 +110,8 @@ func TestDamagedMessage(t *testing.T) {
 		"HTML out of it":   func([]byte) []byte { return []byte{1, 0, 0, 0, 0, 1, 0, 2, 1, 0, 0, 0} },
 		"an unknown slot":  func([]byte) []byte { return []byte{1, 0, 0, 0, 0, 1, 0, 1, 1, 99, 0, 0} },
 		"an unknown flag":  func([]byte) []byte { return []byte{1, 0, 0, 0, 0, 2, 0, 1, 1, 0, 0, 0} },
+		"signed by none":   func([]byte) []byte { return []byte{2, 0, 0, 0, 0, 1, 9, 0, 0, 0, 0} },
+		"signed by 2^40":   func([]byte) []byte { return append([]byte{2, 0, 0, 0, 0, 1, 9}, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40) },
 		"an endless count": func([]byte) []byte { return bytes.Repeat([]byte{0xff}, 40) },
 	} {
 		var c message.Compiled
@@ -76,6 +125,7 @@ func TestDamagedMessage(t *testing.T) {
 // accepts is stored as the same octets and can be spliced.
 func FuzzCompiled(f *testing.F) {
 	f.Add(stored(f))
+	f.Add(storedSigned(f))
 	f.Add([]byte{1})
 	f.Add([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{1, 0, 0, 0, 0, 1, 0, 255, 255, 255, 255, 15})

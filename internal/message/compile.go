@@ -50,7 +50,7 @@ func Compile(d Draft) (*Compiled, error) {
 	b.fixed("--" + boundary + "\r\n" + textType + partHead)
 	b.join(textOps)
 	b.fixed("\r\n--" + boundary + "\r\n" + htmlType + partHead)
-	c := &Compiled{campaign: d.Campaign, key: d.Key, domain: d.Domain, from: d.FromAddress, bulk: d.Bulk}
+	c := &Compiled{campaign: d.Campaign, key: d.Key, domain: d.Domain, from: d.FromAddress, bulk: d.Bulk, dkim: d.DKIM}
 	c.htmlFrom = len(b.ops)
 	b.join(htmlOps)
 	c.htmlTo = len(b.ops)

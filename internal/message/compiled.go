@@ -1,6 +1,9 @@
 package message
 
-import "mailer/internal/links"
+import (
+	"mailer/internal/dkim"
+	"mailer/internal/links"
+)
 
 // Compiled is a message ready to be spliced for one reader after another. It is safe for concurrent use.
 type Compiled struct {
@@ -9,6 +12,7 @@ type Compiled struct {
 	domain   string
 	from     string
 	bulk     bool
+	dkim     dkim.Stamp
 
 	ops              []op
 	blob             []byte
@@ -45,6 +49,7 @@ const (
 	nameEstimate  = 24
 	tokenEstimate = 40
 	fieldEstimate = 80
+	signEstimate  = 800 // of a DKIM-Signature field
 )
 
 // Campaign returns the campaign, 0 for a single mail.
@@ -55,6 +60,10 @@ func (c *Compiled) Key() links.KeyID { return c.key }
 
 // Domain returns the right side of this message's Message-IDs.
 func (c *Compiled) Domain() string { return c.domain }
+
+// DKIM returns what was frozen of the signatures. Append does not sign: the signatures are for whoever has the keys to put on
+// top.
+func (c *Compiled) DKIM() dkim.Stamp { return c.dkim }
 
 // From returns the address in From.
 func (c *Compiled) From() string { return c.from }
@@ -85,7 +94,7 @@ func (c *Compiled) HTMLSize(groups uint64) int {
 // Size returns how many octets the message of a reader with these groups has on the wire. Values of readers are counted
 // with what is usual for them, so it may be some hundred octets off.
 func (c *Compiled) Size(groups uint64) int {
-	n := 0
+	n := len(c.dkim.Keys) * signEstimate
 	for _, o := range c.ops {
 		if o.mask&^groups != 0 {
 			continue

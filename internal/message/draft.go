@@ -10,6 +10,7 @@ package message
 import (
 	"time"
 
+	"mailer/internal/dkim"
 	"mailer/internal/links"
 )
 
@@ -28,6 +29,7 @@ type Draft struct {
 	Campaign int64       // 0 for single mails
 	Key      links.KeyID // the secret that the tokens of this message are made with
 	Domain   string      // right side of every Message-ID of this message
+	DKIM     dkim.Stamp  // the keys that sign it and when; zero: it is not signed here
 
 	FromName    string // may be empty
 	FromAddress string

@@ -60,6 +60,9 @@ func (d *Draft) check() error {
 	if d.Domain != "" && !isDomain(d.Domain) {
 		return errs.Field("domain", "%q is not a domain; write it like mail.example.org, in A-label form", d.Domain)
 	}
+	if len(d.DKIM.Keys) > maxKeys || !d.DKIM.IsZero() && d.DKIM.Time <= 0 {
+		return errs.Field("dkim", "has more than %d keys, or no time", maxKeys)
+	}
 	if err := d.checkExtra(); err != nil {
 		return err
 	}

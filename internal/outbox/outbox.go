@@ -76,6 +76,27 @@ func Claim(ctx context.Context, q db.Q, n int, lease time.Duration) ([]Queued, e
 	return mails, db.Err(err, "claim mails")
 }
 
+// Begin renews the lease of a mail just before it is sent and reports whether it is still to be: not when it was withdrawn
+// since the claim, nor when that ran out and somebody else has it.
+func Begin(ctx context.Context, q db.Q, m Queued, lease time.Duration) (bool, error) {
+	const begin = `
+		UPDATE outbox SET lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+		WHERE id = $1 AND state = 'queued' AND attempts = $2`
+	res, err := q.ExecContext(ctx, begin, m.ID, m.Attempts, lease.Milliseconds())
+	if err != nil {
+		return false, db.Err(err, "begin a mail")
+	}
+	n, err := res.RowsAffected()
+	return n > 0, db.Err(err, "begin a mail")
+}
+
+// Withdraw takes back the mails that wait and whose DedupeKey begins with prefix, as if they had never been enqueued. One that
+// is being sent at this moment goes out.
+func Withdraw(ctx context.Context, q db.Q, prefix string) error {
+	_, err := q.ExecContext(ctx, `DELETE FROM outbox WHERE state = 'queued' AND starts_with(dedupe_key, $1)`, prefix)
+	return db.Err(err, "withdraw mails")
+}
+
 // Finish ends a mail: accepted by the relay or failed for good, with the relay's reply. Its message is blanked. An
 // acceptance counts whoever has claimed the mail since; a failure only while the claim is still the last.
 func Finish(ctx context.Context, q db.Q, m Queued, accepted bool, reply string) error {

@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -120,5 +121,71 @@ func TestSeen(t *testing.T) {
 		if err != nil || n != want || (want > 0) != (time.Since(newest) < time.Hour) {
 			t.Errorf("Seen(%q) = %d, %v, %v; want %d", prefix, n, newest, err, want)
 		}
+	}
+}
+
+// A mail that is withdrawn does not go out, not even when it was claimed before, and leaves no trace that would keep the next
+// one back.
+func TestWithdraw(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t)
+	for _, k := range []string{"confirm:1:2:a", "confirm:1:3:a", "confirm:1:22:a", "confirm:11:2:a", "proof:1:2:"} {
+		if err := outbox.Enqueue(t.Context(), d, mail(k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claimed := claim(t, d, 1, time.Minute) // the oldest
+	begin := func() bool {
+		t.Helper()
+		ok, err := outbox.Begin(t.Context(), d, claimed[0], time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if !begin() {
+		t.Error("a mail that was claimed cannot be begun")
+	}
+	if err := outbox.Withdraw(t.Context(), d, "confirm:1:2:"); err != nil {
+		t.Fatal(err)
+	}
+	if begin() {
+		t.Error("a mail that was withdrawn is begun all the same")
+	}
+	if n, _, err := outbox.Seen(t.Context(), d, "confirm:1:2:"); n != 0 || err != nil {
+		t.Errorf("%d are still seen, %v", n, err)
+	}
+	rest := claim(t, d, 10, time.Minute)
+	if len(rest) != 4 {
+		t.Fatalf("%d mails wait; want the 4 of others", len(rest))
+	}
+	byKey := func(key string) outbox.Queued {
+		t.Helper()
+		var id int64
+		if err := d.GetContext(t.Context(), &id, `SELECT id FROM outbox WHERE dedupe_key = $1`, key); err != nil {
+			t.Fatal(err)
+		}
+		return rest[slices.IndexFunc(rest, func(m outbox.Queued) bool { return m.ID == id })]
+	}
+	// What ended is what happened, and stays.
+	if err := outbox.Finish(t.Context(), d, byKey("confirm:1:3:a"), true, "250 ok"); err != nil {
+		t.Fatal(err)
+	}
+	if err := outbox.Withdraw(t.Context(), d, "confirm:"); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := outbox.Seen(t.Context(), d, "confirm:"); n != 1 || err != nil {
+		t.Errorf("%d are seen, %v; want the one that was accepted", n, err)
+	}
+	// A claim that ran out and was taken over is nobody's to begin but the new holder's.
+	last := byKey("proof:1:2:")
+	if _, err := d.ExecContext(t.Context(), `UPDATE outbox SET lease_until = now() - interval '1 second' WHERE id = $1`, last.ID); err != nil {
+		t.Fatal(err)
+	}
+	if again := claim(t, d, 1, time.Minute); len(again) != 1 || again[0].ID != last.ID {
+		t.Fatalf("claimed again: %+v", again)
+	}
+	if ok, err := outbox.Begin(t.Context(), d, last, time.Minute); ok || err != nil {
+		t.Errorf("the former holder begins: %v, %v", ok, err)
 	}
 }

@@ -243,7 +243,7 @@ func (r refusal) saysBlockPlainly() bool {
 
 // saysBlock adds words that speak of policy as a rule.
 func (r refusal) saysBlock() bool {
-	return r.saysBlockPlainly() || r.says("spam", "blocked", "policy", "rate limit", "rate-limit", "ratelimit", "too many messages",
+	return r.saysBlockPlainly() || r.says("spam", "blocked", "policy", "rate limit", "rate-limit", "ratelimit", "too many messages", "too much mail",
 		"unusual rate", "temporarily deferred due", "[tss", "dmarc", "dkim", "spf", "unauthenticated", "not authorized", "denied", "banned",
 		"prohibited", "virus", "phish", "abuse", "reverse dns", "rdns", "ptr record", "client host rejected", "cannot find your",
 		"content", "relaying", "unable to relay")

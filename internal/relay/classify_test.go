@@ -74,6 +74,7 @@ func TestClassify(t *testing.T) {
 		{"rcpt", 451, "", "Message temporarily deferred due to unexpected volume - [TSS04]", "deferred block"},
 		{"rcpt", 450, "4.7.1", "Client host rejected: cannot find your reverse hostname", "deferred block"},
 		{"dot", 450, "5.7.1", "Policy", "deferred block"},
+		{"mail", 450, "4.7.1", "Error: too much mail from 192.0.2.1", "deferred block"},
 		// Words of a dead mailbox about something of ours.
 		{"dot", 550, "", "The IP address sending this message does not have a PTR record", "failed block"},
 		{"rcpt", 550, "", "SPF record does not exist", "failed block"},

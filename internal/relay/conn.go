@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/textproto"
@@ -18,10 +19,14 @@ type Conn struct {
 	relay  *Relay
 	client *smtp.Client
 	text   *textproto.Conn
+	wire   *wire
 	raw    net.Conn // the socket: closing it ends everything, and sends nothing that could end a message
-	socket syscall.RawConn
+	peek   peeker
 	in     replies
 	cmd    []byte // the commands of a transaction, reused
+	ahead  announced
+	heard  bool   // an announced envelope was answered
+	close  func() // Close
 
 	pipelining, utf8, eightBit, sizes bool
 	sizeLimit                         int64
@@ -29,19 +34,24 @@ type Conn struct {
 	sent      int
 	lastUsed  time.Time
 	needsRset bool // the last transaction was refused half-way and may still be open
+	refused   bool // the last transaction was refused at the dot; to some relays it is open all the same
 	dead      atomic.Bool
+	watched   context.Context             // the context that closes the connection when it ends; nil: none
+	unwatched atomic.Pointer[func() bool] // ends that
 }
 
 func newConn(r *Relay, client *smtp.Client, w *wire) (*Conn, error) {
-	c := &Conn{relay: r, client: client, text: client.Text, raw: w.raw, lastUsed: time.Now()}
+	c := &Conn{relay: r, client: client, text: client.Text, wire: w, raw: w.raw, lastUsed: time.Now()}
+	c.close = c.Close
 	sc, ok := w.raw.(syscall.Conn)
 	if !ok {
 		return nil, errors.New("not a socket")
 	}
-	var err error
-	if c.socket, err = sc.SyscallConn(); err != nil {
+	socket, err := sc.SyscallConn()
+	if err != nil {
 		return nil, err
 	}
+	c.peek.init(socket)
 	c.in.br = client.Text.R
 	c.pipelining, _ = c.Extension("PIPELINING")
 	c.eightBit, _ = c.Extension("8BITMIME")
@@ -66,7 +76,7 @@ func (c *Conn) Extension(name string) (bool, string) {
 // SizeLimit returns the largest message the relay takes, in bytes; 0 when it names none (RFC 1870).
 func (c *Conn) SizeLimit() int64 { return c.sizeLimit }
 
-// Usable reports whether Send may be called: the connection is open as far as we know, has not carried its share of
+// Usable reports whether Carry may be called: the connection is open as far as we know, has not carried its share of
 // messages and was not left idle for too long. One that is not usable is to be ended by Quit.
 func (c *Conn) Usable() bool {
 	return !c.dead.Load() && c.sent < c.relay.cfg.MaxMessages && time.Since(c.lastUsed) < c.relay.cfg.IdleAfter
@@ -77,33 +87,50 @@ func (c *Conn) Close() {
 	if !c.dead.Swap(true) {
 		c.raw.Close()
 	}
+	c.unwatch()
 }
 
 // Quit ends the connection politely, waiting at most Timeouts.Quit for an answer on which nothing depends. It is harmless
-// on a connection that is closed already. It must not be called while Send runs.
+// on a connection that is closed already. Where a message was announced the relay takes whatever is said for its text, so
+// then it is only closed. It must not be called while Carry or Send runs.
 func (c *Conn) Quit() {
-	if c.dead.Load() {
-		return
-	}
 	defer c.Close()
-	if err := c.raw.SetDeadline(time.Now().Add(c.relay.cfg.Timeouts.Quit)); err != nil {
+	if c.dead.Load() || c.ahead.mail != nil {
 		return
 	}
-	if err := c.text.PrintfLine("QUIT"); err != nil {
+	if err := c.write([]byte("QUIT\r\n"), c.relay.cfg.Timeouts.Quit); err != nil {
 		return
 	}
-	c.in.read() //nolint:errcheck // whatever it answers, the connection ends here
+	c.read(c.relay.cfg.Timeouts.Quit) //nolint:errcheck // whatever it answers, the connection ends here
 }
 
 var errDead = errors.New("the connection is closed")
 
-// write sends bytes and flushes them, within d for each 64 kB.
+// watch closes the connection when ctx ends. It goes on from one message to the next as long as the context is the same.
+func (c *Conn) watch(ctx context.Context) {
+	if c.watched == ctx {
+		return
+	}
+	c.unwatch()
+	c.watched = ctx
+	stop := context.AfterFunc(ctx, c.close)
+	c.unwatched.Store(&stop)
+	if c.dead.Load() { // it was closed meanwhile, and did not find what to stop
+		c.unwatch()
+	}
+}
+
+// unwatch ends that; it returns false when the context had ended.
+func (c *Conn) unwatch() bool {
+	stop := c.unwatched.Swap(nil)
+	return stop == nil || (*stop)()
+}
+
+// write writes bytes, within d for each 64 kB.
 func (c *Conn) write(b []byte, d time.Duration) error {
 	const block = 64 << 10
+	c.wire.writeWithin(d)
 	for {
-		if err := c.raw.SetWriteDeadline(time.Now().Add(d)); err != nil {
-			return err
-		}
 		n := min(len(b), block)
 		if _, err := c.text.W.Write(b[:n]); err != nil {
 			return err
@@ -116,8 +143,6 @@ func (c *Conn) write(b []byte, d time.Duration) error {
 
 // read reads one reply within d.
 func (c *Conn) read(d time.Duration) (reply, error) {
-	if err := c.raw.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return reply{}, err
-	}
+	c.wire.readWithin(d)
 	return c.in.read()
 }

@@ -18,8 +18,9 @@ import (
 
 // Relay is one relay to hand mail to. It is safe for concurrent use and keeps no connections: whoever dials owns one.
 type Relay struct {
-	cfg    Config
-	target target
+	cfg     Config
+	target  target
+	hearing hearing
 }
 
 // New checks the configuration; it does not connect. Its errors are of kind Config and name Setting.
@@ -34,7 +35,7 @@ func New(cfg Config) (*Relay, error) {
 	cfg.URL = "" // its parts are in target; nothing else needs the password
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
 	if cfg.MaxMessages <= 0 {
-		cfg.MaxMessages = 100
+		cfg.MaxMessages = DefaultMaxMessages
 	}
 	if cfg.IdleAfter <= 0 {
 		cfg.IdleAfter = time.Minute

@@ -59,16 +59,16 @@ func (r *Relay) dialError(ctx context.Context, w *wire, err error) *DialError {
 	case DialDown:
 		msg = fmt.Sprintf("the relay %s does not answer%s", r.Name(), said)
 		if errors.Is(err, errNotLoopback) {
-			kind, msg = errs.Config, fmt.Sprintf("%s: %s is not this machine, and clear text is not allowed to others: use tls=starttls or smtps://", Setting, r.Name())
+			kind, msg = errs.Config, fmt.Sprintf("%s: %s is not this machine, and clear text is not allowed to others: use tls=starttls or smtps://", r.Where(), r.Name())
 		}
 	case DialBusy:
 		msg = fmt.Sprintf("the relay %s is busy%s", r.Name(), said)
 	case DialRefused:
 		msg = fmt.Sprintf("the relay %s refuses our connection%s: ask whoever runs it", r.Name(), said)
 	case DialAuth:
-		kind, msg = errs.Config, fmt.Sprintf("the relay %s does not let us log in%s: check user name and password in %s", r.Name(), said, Setting)
+		kind, msg = errs.Config, fmt.Sprintf("the relay %s does not let us log in%s: check user name and password in %s", r.Name(), said, r.Where())
 	case DialTLS:
-		kind, msg = errs.Config, fmt.Sprintf("no trusted TLS with the relay %s%s: check host name, port and tls= in %s, and the relay's certificate", r.Name(), said, Setting)
+		kind, msg = errs.Config, fmt.Sprintf("no trusted TLS with the relay %s%s: check host name, port and tls= in %s, and the relay's certificate", r.Name(), said, r.Where())
 	}
 	e.Err = errs.Wrap(r.redactError(err), kind, "%s", msg)
 	return e

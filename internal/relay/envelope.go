@@ -1,22 +1,25 @@
 package relay
 
 import (
-	"bytes"
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
+	"time"
+
+	"mailer/internal/failpoint"
 )
 
-// plan is what Send is going to say, checked before the first command.
+// plan is what is going to be said, checked before the first command.
 type plan struct {
-	mail, rcpt []byte // command lines with CRLF
-	body       []byte // ends with CRLF, no line begins with a lone dot
+	from, to    string // as they stand between the angle brackets
+	size        bool   // SIZE= is to be said
+	eight, utf8 bool
+	body        []byte // ends with CRLF, no line begins with a lone dot
 }
 
-// prepare checks envelope and message and builds the commands. Its error comes as a Result of stage check: nothing was said to
-// the relay, and the connection is as good as before.
+// prepare checks envelope and message. Its error comes as a Result of stage check: nothing was said to the relay, and the
+// connection is as good as before.
 func (c *Conn) prepare(env Envelope, msg []byte) (plan, Result, bool) {
 	refuse := func(class string, err error) (plan, Result, bool) {
 		return plan{}, Result{Kind: Failed, Class: class, Stage: StageCheck, Text: clean([]byte(err.Error())), Reusable: true, Err: err}, false
@@ -45,138 +48,164 @@ func (c *Conn) prepare(env Envelope, msg []byte) (plan, Result, bool) {
 	case c.sizeLimit > 0 && int64(len(body)) > c.sizeLimit:
 		return refuse(ClassSize, fmt.Errorf("the message has %d bytes, the relay takes %d", len(body), c.sizeLimit))
 	}
-	b := append(c.cmd[:0], "MAIL FROM:<"...)
-	b = append(append(b, from...), '>')
-	if c.sizes {
-		b = strconv.AppendInt(append(b, " SIZE="...), int64(len(body)), 10)
+	return plan{from: from, to: to, size: c.sizes, eight: eight, utf8: utf8, body: body}, Result{}, true
+}
+
+// append appends MAIL, RCPT and DATA.
+func (p *plan) append(b []byte) []byte { return append(p.appendRcpt(p.appendMail(b)), dataLine...) }
+
+func (p *plan) appendMail(b []byte) []byte {
+	b = append(append(append(b, "MAIL FROM:<"...), p.from...), '>')
+	if p.size {
+		b = strconv.AppendInt(append(b, " SIZE="...), int64(len(p.body)), 10)
 	}
-	if eight {
+	if p.eight {
 		b = append(b, " BODY=8BITMIME"...)
 	}
-	if utf8 {
+	if p.utf8 {
 		b = append(b, " SMTPUTF8"...)
 	}
-	b = append(b, "\r\n"...)
-	n := len(b)
-	b = append(append(append(b, "RCPT TO:<"...), to...), ">\r\n"...)
-	c.cmd = b
-	return plan{mail: b[:n:n], rcpt: b[n:], body: body}, Result{}, true
+	return append(b, "\r\n"...)
 }
 
-// mailbox checks that an address cannot be anything but one path of a command, and turns a domain in Unicode into A-labels.
-// It is the last door and not the validator of addresses. utf8 says that the local part is not ASCII.
-func mailbox(addr string) (path string, utf8 bool, err error) {
-	if addr == "" {
-		return "", false, nil // the null reverse-path, RFC 5321 section 4.5.5
-	}
-	at := strings.LastIndexByte(addr, '@')
-	if at < 1 || at == len(addr)-1 {
-		return "", false, errors.New("it is not of the form name@domain")
-	}
-	local, domain := addr[:at], addr[at+1:]
-	quoted := len(local) > 2 && local[0] == '"' && local[len(local)-1] == '"'
-	for _, r := range local {
-		if r < ' ' || r == 0x7f || !quoted && strings.ContainsRune(" <>()[],;:\\\"@", r) {
-			return "", false, fmt.Errorf("the character %q cannot stand there", r)
-		}
-		utf8 = utf8 || r >= 0x80
-	}
-	if quoted && badQuotes(local[1:len(local)-1]) {
-		return "", false, errors.New("its quotes do not match")
-	}
-	ascii := true
-	for _, r := range domain {
-		if r <= ' ' || r == 0x7f || strings.ContainsRune("<>()\\\",;", r) {
-			return "", false, fmt.Errorf("the character %q cannot stand there", r)
-		}
-		ascii = ascii && r < 0x80
-	}
-	if !ascii {
-		if domain, err = idnaProfile.ToASCII(domain); err != nil {
-			return "", false, errors.New("its domain is not valid")
-		}
-	}
-	if len(local)+1+len(domain) > 254 { // RFC 5321 section 4.5.3.1.3: a path of 256 with its brackets
-		return "", false, errors.New("it is too long")
-	}
-	return local + "@" + domain, utf8, nil
+func (p *plan) appendRcpt(b []byte) []byte {
+	return append(append(append(b, "RCPT TO:<"...), p.to...), ">\r\n"...)
 }
 
-// badQuotes reports a quote that is not escaped within a quoted local part, which would end it early.
-func badQuotes(s string) bool {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			if i++; i == len(s) {
-				return true
+// command is one command of the envelope.
+type command struct {
+	stage   string
+	line    []byte
+	timeout time.Duration
+}
+
+var (
+	rsetLine = []byte("RSET\r\n")
+	dataLine = []byte("DATA\r\n")
+	dotLine  = []byte(".\r\n")
+)
+
+// envelope says MAIL, RCPT and DATA, unless they were announced, and comes back true when the relay waits for the message.
+func (c *Conn) envelope(ctx context.Context, p plan, ahead bool) (Result, bool) {
+	if !ahead && c.in.br.Buffered() > 0 { // said without being asked: as a rule 421 before it hangs up
+		return c.unasked(ctx), false
+	}
+	refused := c.refused
+	c.refused = false
+	if refused && !ahead {
+		c.needsRset = true
+	}
+	t := &c.relay.cfg.Timeouts
+	list := [4]command{{StageRset, rsetLine, t.Mail}, {StageMail, nil, t.Mail}, {StageRcpt, nil, t.Rcpt}, {StageData, dataLine, t.Data}}
+	cmds := list[:]
+	if !c.needsRset {
+		cmds = cmds[1:]
+	}
+	switch {
+	case ahead:
+	case c.pipelining:
+		b := c.cmd[:0]
+		if c.needsRset {
+			b = append(b, rsetLine...)
+		}
+		c.cmd = p.append(b)
+		if err := c.write(c.cmd, cmds[0].timeout); err != nil {
+			return c.lost(ctx, cmds[0].stage, err), false
+		}
+	default:
+		b := p.appendMail(c.cmd[:0])
+		n := len(b)
+		c.cmd = p.appendRcpt(b)
+		list[1].line, list[2].line = c.cmd[:n], c.cmd[n:]
+	}
+	return c.replies(ctx, cmds, ahead, refused)
+}
+
+// replies reads the replies to the commands of an envelope, writing them first where the relay does not offer PIPELINING.
+//
+// After a message that was refused at the dot some relays want RSET before the next MAIL (Postfix does where its
+// smtpd_end_of_data_restrictions refuse). One that was announced with that dot came too early for it: what follows is then none of
+// its doing, and would go on with the transaction before it.
+func (c *Conn) replies(ctx context.Context, cmds []command, ahead, refusedBefore bool) (Result, bool) {
+	failpoint.Hit("envelope-sent")
+	var refused *Result
+	for i := range cmds {
+		cmd := &cmds[i]
+		if !c.pipelining {
+			if err := c.write(cmd.line, cmd.timeout); err != nil {
+				return c.lost(ctx, cmd.stage, err), false
 			}
-		case '"':
-			return true
 		}
-	}
-	return false
-}
-
-// wireReady returns msg as it may stand after DATA: every line ended by CRLF, none longer than 998 octets, none beginning
-// with a bare dot (RFC 5321 sections 2.3.8, 4.5.2 and 4.5.3.1.6). A bare CR or LF is refused and not mended: it is what
-// smuggles mail past servers that disagree about the end of a line. Our own messages pass without being copied.
-func wireReady(msg []byte) (body []byte, eight bool, err error) {
-	if len(msg) == 0 {
-		return nil, false, errors.New("it is empty")
-	}
-	if bytes.IndexByte(msg, 0) >= 0 {
-		return nil, false, errors.New("it has a NUL byte")
-	}
-	dots, lines := msg[0] == '.', 0
-	for rest := msg; len(rest) > 0; {
-		i := bytes.IndexByte(rest, '\n')
-		if i < 0 {
-			if len(rest) > 998 {
-				return nil, false, errors.New("it has a line of more than 998 octets")
+		r, err := c.read(cmd.timeout)
+		if refused != nil { // the rest of a group that was sent ahead: it must be read, and DATA must not have been taken
+			if err != nil || r.broken || r.code == 421 || cmd.stage == StageData && !r.refusal() {
+				c.Close()
+				return *refused, false
 			}
-			break
+			continue
 		}
-		if i == 0 || rest[i-1] != '\r' {
-			return nil, false, errors.New("it has a bare LF")
+		if ahead && i == 0 && ctx.Err() == nil {
+			c.listen(err)
 		}
-		if i > 999 {
-			return nil, false, errors.New("it has a line of more than 998 octets")
+		if err != nil {
+			return c.lost(ctx, cmd.stage, err), false
 		}
-		rest = rest[i+1:]
-		lines++
-		dots = dots || len(rest) > 0 && rest[0] == '.'
+		if ahead && refusedBefore && cmd.stage == StageMail && r.code == 503 {
+			return c.lost(ctx, cmd.stage, fmt.Errorf("%w for %s: %d %s", errGarbage, cmd.stage, r.code, clean(r.text))), false
+		}
+		if res, ok := c.judge(ctx, cmd.stage, r); !ok {
+			if c.dead.Load() || !c.pipelining {
+				return res, false
+			}
+			kept := res
+			refused = &kept
+		}
 	}
-	if bytes.Count(msg, []byte{'\r'}) != lines {
-		return nil, false, errors.New("it has a bare CR")
+	if refused != nil {
+		return *refused, false
 	}
-	if dots {
-		msg = stuff(msg)
-	}
-	if !bytes.HasSuffix(msg, []byte("\r\n")) {
-		msg = append(bytes.Clone(msg), "\r\n"...)
-	}
-	return msg, !sevenBit(msg), nil
+	return Result{}, true
 }
 
-// stuff doubles each dot at the beginning of a line.
-func stuff(msg []byte) []byte {
-	out := bytes.ReplaceAll(msg, []byte("\r\n."), []byte("\r\n.."))
-	if msg[0] == '.' {
-		out = append([]byte{'.'}, out...)
+// listen notes whether an announced envelope was answered.
+func (c *Conn) listen(err error) {
+	switch {
+	case err == nil:
+		c.heard = true
+		c.relay.hearing.heard()
+	case isTimeout(err):
+		c.relay.hearing.missedOne(true)
+	case !c.heard: // else it is a connection that ended, as they do
+		c.relay.hearing.missedOne(false)
 	}
-	return out
 }
 
-func sevenBit(b []byte) bool {
-	for ; len(b) >= 8; b = b[8:] {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
+// judge decides about the reply to one command of the envelope; true means that the dialogue goes on.
+func (c *Conn) judge(ctx context.Context, stage string, r reply) (Result, bool) {
+	expected := r.positive() && stage != StageData || r.code == 354 && stage == StageData
+	switch {
+	case r.broken && !r.refusal():
+		return c.lost(ctx, stage, errors.New("the link broke within a reply")), false
+	case expected:
+		if stage == StageRset {
+			c.needsRset = false
 		}
+		return Result{}, true
+	case !r.refusal() || stage == StageRset: // where we are is not known any more
+		return c.lost(ctx, stage, fmt.Errorf("%w for %s: %d %s", errGarbage, stage, r.code, clean(r.text))), false
 	}
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
+	c.needsRset = true
+	return c.verdict(stage, r), false
+}
+
+// unasked reads what the relay said between two transactions. Whatever it is, replies cannot be matched to commands any more.
+func (c *Conn) unasked(ctx context.Context) Result {
+	r, err := c.read(c.relay.cfg.Timeouts.Mail)
+	if err == nil && r.code == 421 {
+		return c.verdict(StageMail, r)
 	}
-	return true
+	if err == nil {
+		err = fmt.Errorf("%w: said without being asked: %d %s", errGarbage, r.code, clean(r.text))
+	}
+	return c.lost(ctx, StageMail, err)
 }

@@ -76,8 +76,8 @@ func TestRefusedRecipient(t *testing.T) {
 			if l := s.Ledger(); l[0].From != env.From || l[0].To != env.To {
 				t.Errorf("%s: envelope changed: %+v", tc.id, l[0])
 			}
-			if rset := slices.Contains(s.Commands(), "RSET"); rset != (tc.at != smtptest.Dot) {
-				t.Errorf("%s %s: RSET said: %v", tc.id, tc.reply, rset)
+			if !slices.Contains(s.Commands(), "RSET") {
+				t.Errorf("%s %s: RSET was not said", tc.id, tc.reply)
 			}
 		}
 	})

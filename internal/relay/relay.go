@@ -12,19 +12,25 @@ import (
 	"time"
 )
 
+// DefaultMaxMessages is how many messages one connection carries when Config.MaxMessages is 0.
+const DefaultMaxMessages = 1000
+
 // Config says which relay to use and how.
 type Config struct {
 	// URL is the relay's address: smtp://user:password@host:587 (STARTTLS required), smtps://user:password@host:465
 	// (TLS from the first byte). ?tls=starttls|implicit|none says it explicitly. Without TLS only loopback is allowed,
 	// or any host with &insecure=yes and no password. Special characters in the password are percent-encoded.
 	URL string
+	// Setting is where the URL is set, for errors; empty is the constant Setting.
+	Setting string
 	// HelloName is what we call ourselves in EHLO: a domain name or an address literal. Empty takes the machine's name.
 	HelloName string
 	// Timeouts that are zero take the values of DefaultTimeouts.
 	Timeouts Timeouts
 	// RootCAs are the authorities trusted to sign the relay's certificate; nil takes the system's.
 	RootCAs *x509.CertPool
-	// MaxMessages is how many messages one connection carries before it is to be replaced; 0 takes 100.
+	// MaxMessages is how many messages one connection carries before it is to be replaced; 0 takes DefaultMaxMessages. A new connection costs
+	// as much as ten messages, so 100 would cost a tenth; a relay that wants fewer says 421, and the limits of lanes come on top.
 	MaxMessages int
 	// IdleAfter is how long a connection may lie unused and still be trusted; 0 takes 60 seconds.
 	IdleAfter time.Duration

@@ -6,51 +6,125 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"mailer/internal/failpoint"
 )
 
-// Send runs one transaction: envelope, body, permit, final dot. It returns what is known of the attempt and says by
+// Permit is the leave to write the final dot of one message.
+type Permit interface {
+	// Ask begins to ask and returns at once. Whoever answers no may call refused, from any goroutine: it closes the
+	// connection, and so ends a write of the body that the relay does not take.
+	Ask(refused func())
+	// Answer waits for the answer. It is called once after each Ask. When ctx ends, which it does when the link breaks, it
+	// comes back at once.
+	Answer(ctx context.Context) bool
+}
+
+// Mail is one message for one recipient, to be carried by Carry. Its message must not change until its result is there.
+type Mail struct {
+	Envelope Envelope
+	Message  []byte
+	Permit   Permit // nil: allowed
+}
+
+// Carry runs one transaction: envelope, body, permit, final dot. It returns what is known of the attempt and says by
 // Reusable whether the connection may carry another.
 //
-// permit is asked once the relay is ready for the message, while the body is being written. Only when it answers true is
+// The permit is asked once the relay is ready for the message, while the body is being written. Only when it is given is
 // the final dot written; otherwise the socket is closed, so that the relay must forget the message (RFC 5321 section
-// 4.1.1.4). Send never returns before permit has; the context it gets ends when the link breaks. A permit that was given may
-// remain unused: then the result is Requeue. A nil permit allows. When ctx ends before the dot the result is Requeue, after it
-// Doubt.
+// 4.1.1.4). A permit that was given may remain unused: then the result is Requeue. When ctx ends before the dot the result
+// is Requeue, after it Doubt; ctx is heeded until the connection is closed or Carry is called with another one.
 //
 // MAIL, RCPT and DATA go in one write where the relay offers PIPELINING (RFC 2920), else one by one. When the recipient is
 // refused and the relay answers 354 to a DATA that was sent ahead, the socket is closed. RFC 2920 section 3.1 would have us
 // send a lone dot, which a relay must refuse for want of recipients, but closing is the one answer that cannot deliver
 // anything whatever the relay has understood. A transaction that was refused earlier is ended by RSET before the next MAIL.
-func (c *Conn) Send(ctx context.Context, env Envelope, msg []byte, permit func(context.Context) bool) Result {
+//
+// With PIPELINING Carry looks ahead: while the permit is under way it asks next, if that is not nil, for the message to
+// follow, and the envelope of that one goes in the same write as the final dot of this one (RFC 2920 section 3.1 lets the
+// end of a message begin a group). A message announced so is to be the next that is carried; its Carry reads the replies.
+// Nothing is risked by it: nothing but its own dot ends its message. Whoever does not want it any more calls Quit or Close,
+// which then says nothing to the relay. next may return nil, and is not asked when nothing can be announced.
+func (c *Conn) Carry(ctx context.Context, m *Mail, next func() *Mail) Result {
 	start := time.Now()
-	res := c.send(ctx, env, msg, permit)
+	res := c.carry(ctx, m, next)
 	c.lastUsed = time.Now()
 	res.Took = c.lastUsed.Sub(start)
 	res.Reusable = res.Reusable && c.Usable()
 	return res
 }
 
-func (c *Conn) send(ctx context.Context, env Envelope, msg []byte, permit func(context.Context) bool) Result {
-	p, res, ok := c.prepare(env, msg)
-	if !ok {
-		return res
+// Send carries a single message. permit is called from a goroutine of its own, with a context that ends when the link breaks or ctx
+// does; nil allows. Send never returns before permit has. What Carry says of permits and contexts holds, but ctx is not
+// heeded after Send has returned.
+func (c *Conn) Send(ctx context.Context, env Envelope, msg []byte, permit func(context.Context) bool) Result {
+	m := Mail{Envelope: env, Message: msg}
+	if permit != nil {
+		inner, cancel := context.WithCancel(ctx)
+		defer cancel()
+		m.Permit = &call{ctx: inner, cancel: cancel, f: permit, answer: make(chan bool, 1)}
 	}
-	if err := ctx.Err(); err != nil {
-		return Result{Kind: Requeue, Class: ClassCancelled, Stage: StageCheck, Reusable: true, Err: err}
+	res := c.Carry(ctx, &m, nil)
+	if !c.unwatch() {
+		c.Close() // ctx ends this moment: not in the middle of the next message
 	}
-	if c.dead.Load() {
-		return Result{Kind: Requeue, Class: ClassLink, Stage: StageCheck, Err: errDead}
-	}
-	stop := context.AfterFunc(ctx, c.Close)
-	defer func() {
-		if !stop() {
-			c.Close() // it runs already, or will in a moment: not in the middle of the next message
+	c.watched = nil
+	res.Reusable = res.Reusable && c.Usable()
+	return res
+}
+
+// call is a Permit made of a function.
+type call struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	f      func(context.Context) bool
+	answer chan bool
+}
+
+// Ask implements Permit.
+func (p *call) Ask(refused func()) {
+	go func() {
+		yes := p.f(p.ctx)
+		if !yes {
+			refused()
 		}
+		p.answer <- yes
 	}()
-	if res, ok := c.envelope(ctx, p); !ok {
+}
+
+// Answer implements Permit.
+func (p *call) Answer(ctx context.Context) bool {
+	defer context.AfterFunc(ctx, p.cancel)()
+	return <-p.answer
+}
+
+func (c *Conn) carry(ctx context.Context, m *Mail, next func() *Mail) Result {
+	var p plan
+	ahead := c.ahead.mail != nil
+	switch {
+	case c.dead.Load():
+		return Result{Kind: Requeue, Class: ClassLink, Stage: StageCheck, Err: errDead}
+	case ahead && c.ahead.mail != m: // a fault of the caller; closing is what cannot do harm
+		return c.lost(ctx, StageCheck, errors.New("another message was announced"))
+	case ahead && ctx.Err() != nil:
+		return c.lost(ctx, StageCheck, ctx.Err())
+	case ahead:
+		p, c.ahead = c.ahead.plan, announced{}
+	default:
+		var res Result
+		var ok bool
+		if p, res, ok = c.prepare(m.Envelope, m.Message); !ok {
+			return res
+		}
+		if err := ctx.Err(); err != nil {
+			return Result{Kind: Requeue, Class: ClassCancelled, Stage: StageCheck, Reusable: true, Err: err}
+		}
+	}
+	c.watch(ctx)
+	if res, ok := c.envelope(ctx, p, ahead); !ok {
 		return res
 	}
-	if res, ok := c.body(ctx, p.body, permit); !ok {
+	if res, ok := c.body(ctx, p.body, m.Permit, next); !ok {
 		return res
 	}
 	return c.dot(ctx)
@@ -85,127 +159,25 @@ func (c *Conn) verdict(stage string, r reply) Result {
 	return res
 }
 
-// command is one command of the envelope.
-type command struct {
-	stage   string
-	line    []byte
-	timeout time.Duration
-}
-
-var (
-	rsetLine = []byte("RSET\r\n")
-	dataLine = []byte("DATA\r\n")
-	dotLine  = []byte(".\r\n")
-)
-
-// envelope says MAIL, RCPT and DATA and comes back true when the relay waits for the message.
-func (c *Conn) envelope(ctx context.Context, p plan) (Result, bool) {
-	if c.in.br.Buffered() > 0 { // said without being asked: as a rule 421 before it hangs up
-		return c.unasked(ctx), false
-	}
-	t := c.relay.cfg.Timeouts
-	var list [4]command
-	cmds := append(list[:0], command{StageRset, rsetLine, t.Mail}, command{StageMail, p.mail, t.Mail},
-		command{StageRcpt, p.rcpt, t.Rcpt}, command{StageData, dataLine, t.Data})
-	if !c.needsRset {
-		cmds = cmds[1:]
-	}
-	if c.pipelining {
-		if err := c.writeAll(cmds); err != nil {
-			return c.lost(ctx, cmds[0].stage, err), false
-		}
-	}
-	var refused *Result
-	for _, cmd := range cmds {
-		if !c.pipelining {
-			if err := c.write(cmd.line, cmd.timeout); err != nil {
-				return c.lost(ctx, cmd.stage, err), false
-			}
-		}
-		r, err := c.read(cmd.timeout)
-		if refused != nil { // the rest of a group that was sent ahead: it must be read, and DATA must not have been taken
-			if err != nil || r.broken || r.code == 421 || cmd.stage == StageData && !r.refusal() {
-				c.Close()
-				return *refused, false
-			}
-			continue
-		}
-		if err != nil {
-			return c.lost(ctx, cmd.stage, err), false
-		}
-		if res, ok := c.judge(ctx, cmd.stage, r); !ok {
-			if c.dead.Load() || !c.pipelining {
-				return res, false
-			}
-			refused = &res
-		}
-	}
-	if refused != nil {
-		return *refused, false
-	}
-	return Result{}, true
-}
-
-func (c *Conn) writeAll(cmds []command) error {
-	for _, cmd := range cmds {
-		if _, err := c.text.W.Write(cmd.line); err != nil {
-			return err
-		}
-	}
-	return c.write(nil, cmds[0].timeout)
-}
-
-// judge decides about the reply to one command of the envelope; true means that the dialogue goes on.
-func (c *Conn) judge(ctx context.Context, stage string, r reply) (Result, bool) {
-	expected := r.positive() && stage != StageData || r.code == 354 && stage == StageData
-	switch {
-	case r.broken && !r.refusal():
-		return c.lost(ctx, stage, errors.New("the link broke within a reply")), false
-	case expected:
-		if stage == StageRset {
-			c.needsRset = false
-		}
-		return Result{}, true
-	case !r.refusal() || stage == StageRset: // where we are is not known any more
-		return c.lost(ctx, stage, fmt.Errorf("%w for %s: %d %s", errGarbage, stage, r.code, clean(r.text))), false
-	}
-	c.needsRset = true
-	return c.verdict(stage, r), false
-}
-
-// unasked reads what the relay said between two transactions. Whatever it is, replies cannot be matched to commands any more.
-func (c *Conn) unasked(ctx context.Context) Result {
-	r, err := c.read(c.relay.cfg.Timeouts.Mail)
-	if err == nil && r.code == 421 {
-		return c.verdict(StageMail, r)
-	}
-	if err == nil {
-		err = fmt.Errorf("%w: said without being asked: %d %s", errGarbage, r.code, clean(r.text))
-	}
-	return c.lost(ctx, StageMail, err)
-}
-
-// body writes the message while the permit is asked. It comes back true when all of it is written and the dot may follow.
-func (c *Conn) body(ctx context.Context, msg []byte, permit func(context.Context) bool) (Result, bool) {
-	granted := make(chan bool, 1)
-	asking, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if permit == nil {
-		granted <- true
-	} else {
-		go func() {
-			yes := permit(asking)
-			if !yes {
-				c.Close() // which also ends a write that the relay does not take
-			}
-			granted <- yes
-		}()
+// body writes the message while the permit is asked and the next message is made ready. It comes back true when all of it is
+// written and the dot may follow.
+func (c *Conn) body(ctx context.Context, msg []byte, permit Permit, next func() *Mail) (Result, bool) {
+	if permit != nil {
+		permit.Ask(c.close)
 	}
 	err := c.write(msg, c.relay.cfg.Timeouts.Block)
-	if err != nil {
-		cancel()
+	failpoint.Hit("body-sent")
+	if err == nil {
+		c.lookAhead(ctx, next)
 	}
-	yes := <-granted
+	yes := true
+	if permit != nil {
+		waiting := ctx
+		if err != nil {
+			waiting = over
+		}
+		yes = permit.Answer(waiting)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return c.lost(ctx, StageBody, ctx.Err()), false
@@ -217,6 +189,13 @@ func (c *Conn) body(ctx context.Context, msg []byte, permit func(context.Context
 	}
 	return Result{}, true
 }
+
+// over is a context that has ended.
+var over = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // lastWords is how long a relay that hung up within the body is asked why.
 const lastWords = time.Second
@@ -236,18 +215,17 @@ func (c *Conn) cutShort(ctx context.Context, err error) Result {
 
 // beforeDot looks a last time whether the relay is still there and silent, as long as nothing is risked: what has broken while
 // the permit was asked is then no doubt, and an answer to a message that is not finished is not taken for that to the dot.
+// All that was said before has been read by then: an envelope is only announced with the dot, never before it.
 func (c *Conn) beforeDot() error {
 	if c.dead.Load() {
 		return errDead
 	}
-	gone, waiting := peek(c.socket)
+	gone, waiting := c.peek.look()
 	if gone {
 		return errors.New("the relay hung up within the message")
 	}
 	if waiting { // within TLS these may be bytes of its own, so that nothing comes of reading them
-		if err := c.raw.SetReadDeadline(time.Now().Add(glance)); err != nil {
-			return err
-		}
+		c.wire.readWithin(glance)
 		if _, err := c.in.br.Peek(1); err != nil && !isTimeout(err) {
 			return err
 		}
@@ -261,7 +239,7 @@ func (c *Conn) beforeDot() error {
 // glance is how long bytes that have arrived may take to be read.
 const glance = 10 * time.Millisecond
 
-// dot ends the message and reads what became of it.
+// dot ends the message, together with the envelope of the one announced, and reads what became of it.
 func (c *Conn) dot(ctx context.Context) Result {
 	doubt := func(err error) Result {
 		c.Close()
@@ -270,10 +248,16 @@ func (c *Conn) dot(ctx context.Context) Result {
 	if err := c.beforeDot(); err != nil {
 		return c.cutShort(ctx, err)
 	}
-	if err := c.write(dotLine, c.relay.cfg.Timeouts.Block); err != nil {
+	end := dotLine
+	if c.ahead.mail != nil {
+		end = c.cmd
+	}
+	if err := c.write(end, c.relay.cfg.Timeouts.Block); err != nil {
 		return doubt(err)
 	}
+	failpoint.Hit("dot-sent")
 	r, err := c.read(c.relay.cfg.Timeouts.Dot)
+	failpoint.Hit("reply-read")
 	if err != nil {
 		return doubt(err)
 	}
@@ -287,6 +271,7 @@ func (c *Conn) dot(ctx context.Context) Result {
 		return Result{Kind: Accepted, Stage: StageDot, Code: r.code, Enhanced: enhanced(r.text), Text: text,
 			QueueID: queueID(text), Reusable: true}
 	case r.refusal():
+		c.refused = true
 		return c.verdict(StageDot, r)
 	}
 	return doubt(fmt.Errorf("%w for the final dot: %d %s", errGarbage, r.code, clean(r.text)))

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/netip"
@@ -161,3 +162,14 @@ func portOf(s string, m tlsMode) (int, error) {
 }
 
 func (t target) address() string { return net.JoinHostPort(t.host, strconv.Itoa(t.port)) }
+
+// TLS says how connections are kept private: "STARTTLS", "from the first byte" or "none".
+func (r *Relay) TLS() string {
+	return map[tlsMode]string{tlsStart: "STARTTLS", tlsImplicit: "from the first byte", tlsNone: "none"}[r.target.mode]
+}
+
+// LogsIn reports whether connections log in with a user name and a password.
+func (r *Relay) LogsIn() bool { return r.target.user != "" }
+
+// Where is where a person changes the URL.
+func (r *Relay) Where() string { return cmp.Or(r.cfg.Setting, Setting) }

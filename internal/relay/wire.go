@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"time"
 )
 
 // step is how far the opening of a connection has come.
@@ -37,7 +38,32 @@ type wire struct {
 	ready    bool
 	read     int
 	stop     func() bool // ends the watch over the caller's context
+	in, out  deadline    // of raw, once ready
 }
+
+// deadline is how long the socket may take for one step, and until when that has been arranged. Setting it costs a good part
+// of what a short read does, so it is set somewhat later than asked and left alone while it is late enough.
+type deadline struct {
+	within time.Duration
+	until  time.Time
+	armed  bool // within has been heeded since it was set
+}
+
+// next returns the deadline to set, if one is to be set.
+func (d *deadline) next() (time.Time, bool) {
+	earliest := time.Now().Add(d.within)
+	if !d.until.Before(earliest) && d.until.Before(earliest.Add(d.within/4)) {
+		return d.until, false
+	}
+	d.until = earliest.Add(d.within / 8)
+	return d.until, true
+}
+
+// readWithin bounds all reads to come, together, from the first that has to wait for the socket.
+func (w *wire) readWithin(d time.Duration) { w.in.within, w.in.armed = d, false }
+
+// writeWithin bounds each write to come.
+func (w *wire) writeWithin(d time.Duration) { w.out.within = d }
 
 // dial opens the socket; for smtps it shakes hands too. outer is the caller's context, which go-mail does not watch
 // after the socket is open.
@@ -70,10 +96,14 @@ func isLoopback(a net.Addr) bool {
 	return ok && t.IP.IsLoopback()
 }
 
-// Write notes which command is being written.
+// Write notes which command is being written; once the connection is ready it keeps the time.
 func (w *wire) Write(b []byte) (int, error) {
 	if !w.ready {
 		w.follow(b)
+	} else if t, ok := w.out.next(); ok {
+		if err := w.raw.SetWriteDeadline(t); err != nil {
+			return 0, err
+		}
 	}
 	return w.Conn.Write(b)
 }
@@ -90,8 +120,16 @@ func (w *wire) follow(b []byte) {
 	}
 }
 
-// Read bounds what is read until the connection is ready.
+// Read bounds what is read until the connection is ready; then it keeps the time.
 func (w *wire) Read(b []byte) (int, error) {
+	if w.ready && !w.in.armed {
+		w.in.armed = true
+		if t, ok := w.in.next(); ok {
+			if err := w.raw.SetReadDeadline(t); err != nil {
+				return 0, err
+			}
+		}
+	}
 	n, err := w.Conn.Read(b)
 	if !w.ready {
 		if w.read += n; w.read > maxHandshake {

@@ -39,10 +39,13 @@ type Report struct {
 	FirstAt  *time.Time        `json:"first_at,omitempty"`
 	LastAt   *time.Time        `json:"last_at,omitempty"` // of the outcomes so far
 
+	Waits    []delivery.Wait  `json:"waits"`    // what it waits for now, in sentences
 	Refusals []Refusal        `json:"refusals"` // failed, most frequent first
 	Deferred []Refusal        `json:"deferred"` // waiting for another attempt, by their last refusal
 	Waiting  []Reader         `json:"waiting"`  // the first of them, with the time of the next attempt
-	Doubts   []Reader         `json:"doubts"`   // in doubt and held: may or may not have it
+	Doubts   []Reader         `json:"doubts"`   // in doubt and held: may or may not have it; the first of them
+	Retried  []Reader         `json:"retried"`  // in doubt and about to be sent once more; the first of them
+	Expired  []Reader         `json:"expired"`  // put off until their time was over; the first of them
 	Leavers  []Leavers        `json:"leavers"`
 	Clicks   []appeals.Clicks `json:"clicks"` // of the appeal's button, in aggregate
 }
@@ -81,6 +84,8 @@ type Reader struct {
 	Reply      string     `json:"reply,omitempty"`
 	At         time.Time  `json:"at"`
 	Due        *time.Time `json:"due,omitempty"`
+	Decision   string     `json:"decision,omitempty"` // of a doubt: accept, when a person has decided to leave it
+	DecidedBy  string     `json:"decided_by,omitempty"`
 }
 
 // Leavers is how many left, or were taken off, through this campaign's mail.
@@ -92,7 +97,7 @@ type Leavers struct {
 
 // Campaign reports on one campaign as it stands now. Errors: NotFound.
 func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
-	r := Report{Refusals: []Refusal{}, Deferred: []Refusal{}, Leavers: []Leavers{}}
+	r := Report{Waits: []delivery.Wait{}, Refusals: []Refusal{}, Deferred: []Refusal{}, Waiting: []Reader{}, Doubts: []Reader{}, Retried: []Reader{}, Expired: []Reader{}, Leavers: []Leavers{}}
 	err := s.db.GetContext(ctx, &r.Campaign, `SELECT c.id, c.name, l.slug AS list, c.edition, c.subject, c.state, c.reason,
 			(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS stories, c.approved_by, c.send_at, c.launched_at
 		FROM campaigns c JOIN lists l ON l.id = c.list_id WHERE c.id = $1`, id)
@@ -111,10 +116,12 @@ func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
 			return r, db.Err(err, "report on a campaign")
 		}
 	}
-	if r.Doubts, err = s.readers(ctx, id, "unknown"); err != nil {
-		return r, err
+	for _, list := range [][]Refusal{r.Refusals, r.Deferred} {
+		for i := range list {
+			list[i].Reply = delivery.MaskReply(list[i].Reply)
+		}
 	}
-	if r.Waiting, err = s.readers(ctx, id, "deferred"); err != nil {
+	if err := s.names(ctx, id, &r); err != nil {
 		return r, err
 	}
 	r.Clicks, err = s.appeals.Clicks(ctx, id)
@@ -152,16 +159,44 @@ func (s *Store) leavers(ctx context.Context, id int64, r *Report) error {
 		GROUP BY method, event ORDER BY readers DESC, method, event`, id)
 }
 
-// readers names the first readers in a state.
-func (s *Store) readers(ctx context.Context, id int64, state string) ([]Reader, error) {
-	rows, err := s.delivery.Outcomes(ctx, id, delivery.Filter{State: state, Limit: maxNames})
-	if err != nil && errs.KindOf(err) != errs.NotFound {
-		return nil, err
+// names fills in what the send waits for, who is in doubt and who waits, masked.
+func (s *Store) names(ctx context.Context, id int64, r *Report) error {
+	if r.Balance == nil {
+		return nil
 	}
-	list := make([]Reader, len(rows))
-	for i, o := range rows {
-		list[i] = Reader{Subscriber: o.Subscriber, Address: subscribers.Mask(o.Address), Provider: o.Provider, Attempts: o.Attempts,
-			Class: o.Class, Reply: o.Reply, At: o.At, Due: o.Due}
+	var err error
+	if r.Waits, err = s.delivery.Waiting(ctx, id); err != nil {
+		return err
 	}
-	return list, nil
+	doubts, err := s.delivery.Doubts(ctx, id, false, 0, maxNames)
+	if err != nil {
+		return err
+	}
+	for _, d := range doubts {
+		n := masked(d.Reader)
+		n.Decision, n.DecidedBy = d.Decision, d.DecidedBy
+		r.Doubts = append(r.Doubts, n)
+	}
+	for state, list := range map[string]*[]Reader{"deferred": &r.Waiting, "expired": &r.Expired} {
+		readers, err := s.delivery.Outcomes(ctx, id, delivery.Filter{State: state, Limit: maxNames})
+		if err != nil {
+			return err
+		}
+		for _, o := range readers {
+			*list = append(*list, masked(o))
+		}
+	}
+	retried, err := s.delivery.RetriedDoubts(ctx, id, maxNames)
+	if err != nil {
+		return err
+	}
+	for _, o := range retried {
+		r.Retried = append(r.Retried, masked(o))
+	}
+	return nil
+}
+
+func masked(o delivery.Reader) Reader {
+	return Reader{Subscriber: o.Subscriber, Address: subscribers.Mask(o.Address), Provider: o.Provider, Attempts: o.Attempts,
+		Class: o.Class, Reply: delivery.MaskReply(o.Reply), At: o.At, Due: o.Due}
 }

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -139,5 +140,57 @@ func TestReport(t *testing.T) {
 	}
 	if _, err := b.Campaign(t.Context(), 99); errs.KindOf(err) != errs.NotFound {
 		t.Errorf("a campaign that is not there: %v", err)
+	}
+}
+
+// Whoever is in doubt, or was given up, stands there masked, with the attempt and the time; what it waits for stands there in
+// sentences; and the numbers are those of the rows. SND-20, SND-37
+func TestReportNames(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.launch()
+	b.exec(`INSERT INTO outcomes (campaign_id, seq, attempt, kind, class, code, enhanced, reply, at) VALUES
+		($1, 11, 1, 'doubt', 'crash', 0, '', 'the sender stopped', '2026-11-22 07:00:08Z'),
+		($1, 12, 3, 'expired', 'transient', 450, '4.2.1', '<reader12@example.com> is busy', '2026-11-22 07:00:09Z')`, b.id)
+	b.exec(`INSERT INTO retries (campaign_id, seq, chunk_id, attempt, due) VALUES ($1, 11, 2, 2, '2026-11-22 07:31:00Z')`, b.id)
+	r, err := b.Campaign(t.Context(), b.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Expired) != 1 || r.Expired[0].Subscriber != 112 || r.Expired[0].Attempts != 3 || r.Expired[0].Reply != "<r•••@example.com> is busy" {
+		t.Errorf("SND-20: expired %+v", r.Expired)
+	}
+	if len(r.Retried) != 1 || r.Retried[0].Address != "r•••@example.com" || r.Retried[0].Attempts != 1 || r.Retried[0].Due == nil || r.Retried[0].At.IsZero() {
+		t.Errorf("in doubt and sent once more: %+v", r.Retried)
+	}
+	if len(r.Doubts) != 1 || r.Doubts[0].Attempts != 1 || !r.Doubts[0].At.Equal(time.Date(2026, 11, 22, 7, 0, 5, 0, time.UTC)) || r.Doubts[0].Decision != "" {
+		t.Errorf("in doubt: %+v", r.Doubts)
+	}
+	var what []string
+	for _, w := range r.Waits {
+		what = append(what, w.For)
+	}
+	if fmt.Sprint(what) != "[sender retries retries person]" {
+		t.Errorf("it waits for %v", what)
+	}
+	if _, err := b.sends.DecideDoubts(t.Context(), b.id, nil, delivery.DecideAccept, "ed"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = b.Campaign(t.Context(), b.id); err != nil || r.Doubts[0].Decision != delivery.DecideAccept || r.Doubts[0].DecidedBy != "ed" {
+		t.Errorf("decided: %+v, %v", r.Doubts, err)
+	}
+	var rows []struct {
+		State string `db:"state"`
+		N     int64  `db:"n"`
+	}
+	if err := b.d.SelectContext(t.Context(), &rows, `SELECT state, count(*) AS n FROM delivery_state WHERE campaign_id = $1 GROUP BY state`, b.id); err != nil {
+		t.Fatal(err)
+	}
+	x := r.Balance
+	numbers := map[string]int64{"accepted": x.Accepted, "failed": x.Failed, "unknown": x.Unknown, "deferred": x.Deferred, "expired": x.Expired, "queued": x.Queued}
+	for _, row := range rows {
+		if numbers[row.State] != row.N {
+			t.Errorf("SND-37: %s: the report says %d, the rows say %d", row.State, numbers[row.State], row.N)
+		}
 	}
 }

@@ -34,6 +34,7 @@ type Event struct {
 	Line     string // the command line, without CRLF
 	From, To string // envelope as far as it is known; the last recipient
 	Data     []byte // the message, from Dot on; valid during the call only
+	Beyond   int    // octets that the client has sent after what the event is about, as far as they were read
 	Done     <-chan struct{}
 }
 

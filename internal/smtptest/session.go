@@ -61,7 +61,7 @@ func (s *session) run() {
 }
 
 func (s *session) event(st Stage, line string) Event {
-	e := Event{Stage: st, Conn: s.n, Accepted: s.mails, Line: line, From: s.from, Done: s.r.done}
+	e := Event{Stage: st, Conn: s.n, Accepted: s.mails, Line: line, From: s.from, Beyond: s.br.Buffered(), Done: s.r.done}
 	if len(s.rcpts) > 0 {
 		e.To = s.rcpts[len(s.rcpts)-1]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -18,6 +19,16 @@ const (
 	// clockSkew is how far the clock that dated a link may be behind that of the database.
 	clockSkew = 5 * time.Minute
 )
+
+// ConfirmKey begins the keys that mails asking a person to confirm a list have in the outbox; with list 0 those of all lists.
+// Whoever leaves is not asked any more.
+func ConfirmKey(subscriber, list int64) string {
+	key := "confirm:" + strconv.FormatInt(subscriber, 10) + ":"
+	if list != 0 {
+		key += strconv.FormatInt(list, 10) + ":"
+	}
+	return key
+}
 
 // ConfirmRequest is what a confirm token names.
 type ConfirmRequest struct {

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	importBatch = 10_000 // rows merged in one transaction; a leave waits for one of them at most
+	importBatch = 20_000 // rows read together, and merged in two transactions side by side; a leave waits for one of them at most
+	soloBatch   = 1000   // up to here one transaction does it
 	maxNotes    = 1000   // rows told of one by one; all are counted
 )
 
@@ -111,8 +112,8 @@ func (s *Store) beginImport(ctx context.Context, r ImportRequest) (*importer, er
 	return im, db.Err(err, "begin the import")
 }
 
-// run reads in one goroutine and merges in this one: on two cores the file is parsed while Postgres works. After a
-// cancelled context it does not wait for the reader, which may hang on a pipe that says nothing.
+// run reads in one goroutine and merges from this one: the file is parsed while Postgres works. After a cancelled context it
+// does not wait for the reader, which may hang on a pipe that says nothing.
 func (im *importer) run(ctx context.Context, progress func(ImportProgress)) error {
 	rows, err := im.openRows()
 	if err != nil {

@@ -24,19 +24,38 @@ type stagedRow struct {
 	standing
 }
 
-// batch is what is merged in one transaction.
+// batch is what is read together, each person once.
 type batch struct {
-	rows     []stagedRow
-	rejected int64
-	errors   []RowNote
-	look     []RowNote
+	rows                 []stagedRow
+	place                map[string]int // of each person in rows, by canonical address
+	duplicates, rejected int64
+	errors               []RowNote
+	look                 []RowNote
 }
 
 func (b *batch) reset() {
-	b.rows, b.rejected, b.errors, b.look = b.rows[:0], 0, b.errors[:0], b.look[:0]
+	clear(b.place)
+	b.rows, b.duplicates, b.rejected, b.errors, b.look = b.rows[:0], 0, 0, b.errors[:0], b.look[:0]
 }
 
-func (b *batch) full() bool { return len(b.rows)+int(b.rejected) >= importBatch }
+func (b *batch) full() bool { return len(b.rows)+int(b.duplicates+b.rejected) >= importBatch }
+
+// add puts a row into the batch. Of two rows for one person the later counts, unless the other one says that the person left.
+func (b *batch) add(row stagedRow) {
+	if b.place == nil {
+		b.place = make(map[string]int, importBatch)
+	}
+	at, twice := b.place[row.address.Canonical]
+	switch {
+	case !twice:
+		b.place[row.address.Canonical] = len(b.rows)
+		b.rows = append(b.rows, row)
+		return
+	case row.state == Unsubscribed || b.rows[at].state != Unsubscribed:
+		b.rows[at] = row
+	}
+	b.duplicates++
+}
 
 func (b *batch) reject(line int64, value string, reason string) {
 	b.rejected++
@@ -170,7 +189,7 @@ func (rr *rowReader) stage(b *batch, line int64, cells []string) {
 		return
 	}
 	row.line = line
-	b.rows = append(b.rows, row)
+	b.add(row)
 	if reason := oddity(row.address); reason != "" && len(b.look) < maxNotes {
 		b.look = append(b.look, RowNote{line, Mask(typed), reason})
 	}

@@ -8,9 +8,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
+	"mailer/internal/outbox"
 )
 
 // undoWithin is how long a leave can be undone by the link that did it.
@@ -26,7 +28,7 @@ type LeaveRequest struct {
 }
 
 // Leave takes a person off a list, or off all mail. It counts for every send from the moment it returns, those that are
-// running included. A repeat is no error and no second event; Changed tells. It returns errs.NotFound when the person
+// running included, and a confirm mail that still waits is withdrawn. A repeat is no error and no second event; Changed tells. It returns errs.NotFound when the person
 // is not known (any more).
 //
 // Leaving all mail is a suppression and leaves the subscriptions as they are, so that an undo restores exactly what was.
@@ -58,9 +60,19 @@ func (s *Store) Leave(ctx context.Context, r LeaveRequest) (changed bool, err er
 		statement = leaveAll
 	}
 	var done struct{ Known, Changed bool }
-	err = s.db.GetContext(ctx, &done, statement, r.Subscriber, r.List, r.Method, orNull(r.Campaign), r.Network)
+	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &done, statement, r.Subscriber, r.List, r.Method, orNull(r.Campaign), r.Network)
+		if err != nil || !done.Changed {
+			return db.Err(err, "unsubscribe")
+		}
+		list := r.List
+		if r.All {
+			list = 0
+		}
+		return outbox.Withdraw(ctx, tx, ConfirmKey(r.Subscriber, list))
+	})
 	if err != nil {
-		return false, db.Err(err, "unsubscribe")
+		return false, err
 	}
 	if !done.Known {
 		return false, errs.New(errs.NotFound, "there is no such subscriber")
@@ -137,8 +149,17 @@ func (s *Store) Leaving(ctx context.Context, r LeaveRequest) (LeavePage, error) 
 	return p, db.Err(err, "find the subscription")
 }
 
+// NoteGone writes down anew which of these people may not be mailed for a list, as far as q sees. It is for a send that goes on
+// after its end: what PruneLeaves has forgotten meanwhile it could not know.
+func (s *Store) NoteGone(ctx context.Context, q db.Q, list int64, people []int64) error {
+	_, err := q.ExecContext(ctx, `
+		INSERT INTO leaves (subscriber_id, list_id) SELECT DISTINCT k.id, $1::bigint FROM unnest($2::bigint[]) k(id)
+		WHERE NOT EXISTS (SELECT FROM mailable m WHERE m.list_id = $1 AND m.subscriber_id = k.id)`, list, pq.Array(people))
+	return db.Err(err, "note who has left")
+}
+
 // PruneLeaves forgets notes of leaves older than before, and returns how many. A send looks at them alone until its end,
-// so before must not be later than the launch of any send that is still open.
+// so before must not be later than the launch of any send that is still open. For one that is opened again there is NoteGone.
 func (s *Store) PruneLeaves(ctx context.Context, before time.Time) (int64, error) {
 	res, err := s.db.ExecContext(ctx, `DELETE FROM leaves WHERE at < $1`, before)
 	if err != nil {

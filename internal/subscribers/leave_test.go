@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
+	"mailer/internal/outbox"
 )
 
 // UNS-07: however often and however much at once, it is one event.
@@ -317,5 +319,68 @@ func TestPruneLeaves(t *testing.T) {
 	}
 	if n, err := s.PruneLeaves(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 1 || count(t, d, `SELECT count(*) FROM leaves`) != 0 {
 		t.Errorf("pruned %d, %v", n, err)
+	}
+}
+
+// Who leaves, or must not be mailed, is not asked to confirm by a mail that still waits; mails of other lists and people stay.
+func TestLeaveWithdrawsTheConfirmMail(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		act  func(s *Store, d *sqlx.DB, r LeaveRequest) error
+		left string
+	}{
+		"list": {func(s *Store, _ *sqlx.DB, r LeaveRequest) error { _, err := s.Leave(t.Context(), r); return err }, "p:b q:a"},
+		"all": {func(s *Store, _ *sqlx.DB, r LeaveRequest) error {
+			r.All = true
+			_, err := s.Leave(t.Context(), r)
+			return err
+		}, "q:a"},
+		"complaint": {func(s *Store, d *sqlx.DB, r LeaveRequest) error {
+			return s.Suppress(t.Context(), d, r.Subscriber, ReasonComplaint, "", 0)
+		}, "q:a"},
+		"by hand": {func(s *Store, _ *sqlx.DB, _ LeaveRequest) error {
+			_, err := s.SuppressAddress(t.Context(), "p@example.org", ReasonManual, "", "tester")
+			return err
+		}, "q:a"},
+		"an address of nobody": {func(s *Store, _ *sqlx.DB, _ LeaveRequest) error {
+			_, err := s.SuppressAddress(t.Context(), "nobody@example.org", ReasonManual, "", "tester")
+			return err
+		}, "p:a p:b q:a"},
+		"a repeat, after a new sign-up": {func(s *Store, d *sqlx.DB, r LeaveRequest) error {
+			if _, err := d.ExecContext(t.Context(), `UPDATE subscriptions SET state = 'unsubscribed', unsubscribed_at = now() WHERE subscriber_id = $1`, r.Subscriber); err != nil {
+				return err
+			}
+			_, err := s.Leave(t.Context(), r)
+			return err
+		}, "p:a p:b q:a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, d := newStore(t)
+			lists := map[string]int64{"a": newList(t, s, "daily").ID, "b": newList(t, s, "weekly").ID}
+			people := map[string]int64{}
+			for _, who := range []string{"p:a", "p:b", "q:a"} {
+				person, list, _ := strings.Cut(who, ":")
+				added, err := s.Add(t.Context(), AddRequest{Address: person + "@example.org", ListID: lists[list], Method: MethodForm})
+				if err != nil {
+					t.Fatal(err)
+				}
+				people[person] = added.Subscriber.ID
+				m := outbox.Mail{DedupeKey: ConfirmKey(added.Subscriber.ID, lists[list]) + "1", Kind: "confirm", EnvelopeFrom: "b@example.org", Recipient: who, Data: []byte("x")}
+				if err := outbox.Enqueue(t.Context(), d, m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := tc.act(s, d, LeaveRequest{Subscriber: people["p"], List: lists["a"], Method: MethodForm}); err != nil {
+				t.Fatal(err)
+			}
+			var left []string
+			if err := d.SelectContext(t.Context(), &left, `SELECT recipient FROM outbox ORDER BY recipient`); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(left, " "); got != tc.left {
+				t.Errorf("mails that wait: %s; want %s", got, tc.left)
+			}
+		})
 	}
 }

@@ -1,13 +1,16 @@
 package subscribers
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/unicode/norm"
 
 	"mailer/internal/errs"
 	"mailer/internal/lang"
@@ -40,20 +43,25 @@ func (l List) Missing() []string {
 	return missing
 }
 
-// checkList returns l trimmed and with its defaults, or an errs.Invalid about the first column that is wrong.
+// checkList returns l trimmed and with its defaults, or an errs.Invalid about each column that is missing or wrong, joined.
 func (p Policy) checkList(l List) (List, error) {
+	var problems []error
 	if !slugForm.MatchString(l.Slug) || len(l.Slug) > 50 {
-		return l, errs.Field("slug", "use up to 50 small letters, digits and single hyphens, like morning-brief")
+		problems = append(problems, errs.Field("slug", "use up to 50 small letters, digits and single hyphens, like morning-brief"))
 	}
-	for _, check := range []func(*List) error{checkListText, p.checkSender, p.checkListID, checkListPlace, checkListLooks} {
+	for _, check := range []func(*List) error{checkListText, p.checkSender, checkListPlace, checkListLooks} {
 		if err := check(&l); err != nil {
-			return l, err
+			problems = append(problems, err)
 		}
 	}
-	return l, nil
+	if len(problems) == 0 {
+		return l, p.checkListID(&l)
+	}
+	return l, errors.Join(problems...)
 }
 
 func checkListText(l *List) error {
+	var problems []error
 	for _, c := range []struct {
 		field  string
 		value  *string
@@ -70,18 +78,37 @@ func checkListText(l *List) error {
 			clean = someLines
 		}
 		v, err := clean(c.field, *c.value, c.limit)
-		if err != nil {
-			return err
+		if err == nil && v == "" && c.needed {
+			err = errs.Field(c.field, "it is needed")
 		}
-		if v == "" && c.needed {
-			return errs.Field(c.field, "it is needed")
+		if err != nil {
+			problems = append(problems, err)
+			continue
 		}
 		*c.value = v
 	}
 	if l.FromName == "" {
 		l.FromName = l.Name
 	}
-	return nil
+	if address := addressIn(l.FromName); address != "" {
+		problems = append(problems, errs.Field("from_name", "%q in it reads like a mail address, which is how forged senders look; write a name here, "+
+			"such as that of the newsletter, and the address in from_address", address))
+	}
+	return errors.Join(problems...)
+}
+
+// addressForm is what a person takes for a mail address, of whatever letters.
+var addressForm = regexp.MustCompile(`[\p{L}\p{N}][\p{L}\p{N}\p{M}._%+'-]* ?@ ?(?:[\p{L}\p{N}][\p{L}\p{N}\p{M}-]*[.。])+\p{L}[\p{L}\p{N}\p{M}-]*`)
+
+// addressIn returns what in a name reads like a mail address, also where it is written with other signs for @ and the dot, or
+// with invisible characters in it.
+func addressIn(name string) string {
+	return addressForm.FindString(norm.NFKC.String(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) {
+			return -1
+		}
+		return r
+	}, name)))
 }
 
 // checkSender checks who the mail comes from: a domain of the publisher's own, and MAIL FROM within the same

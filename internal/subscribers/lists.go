@@ -39,7 +39,7 @@ const listColumns = `id, slug, name, description, from_name, from_address, reply
 	paper_colour, created_at, archived_at`
 
 // CreateList saves a new list and returns it as saved: trimmed, with the defaults of what was empty. It returns
-// errs.Invalid with the name of the column that is wrong, or errs.Conflict when the slug is taken.
+// errs.Invalid with the name of each column that is wrong, or errs.Conflict when the slug is taken.
 func (s *Store) CreateList(ctx context.Context, l List) (List, error) {
 	l, err := s.Policy.checkList(l)
 	if err != nil {

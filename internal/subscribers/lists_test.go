@@ -151,3 +151,45 @@ func TestMissing(t *testing.T) {
 		t.Errorf("Missing = %q", got)
 	}
 }
+
+// Everything that is missing or wrong is said at once, a line each.
+func TestListAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Policy{}.checkList(List{LegalName: "Paper\nLtd", TimeZone: "Mars/Olympus", AccentColour: "red"})
+	if errs.KindOf(err) != errs.Invalid {
+		t.Fatalf("checkList = %v; want kind Invalid", err)
+	}
+	var fields []string
+	for line := range strings.SplitSeq(errs.Public(err), "\n") {
+		field, _, _ := strings.Cut(line, ": ")
+		fields = append(fields, field)
+	}
+	if got := strings.Join(fields, " "); got != "slug name legal_name from_address time_zone accent_colour" {
+		t.Errorf("problems are told of %s", got)
+	}
+}
+
+// The sender's name is no place for an address: one of somebody else's, such as a bank's, would be all that many mail programs show.
+func TestListFromNameIsNoAddress(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"support@bank.example", "Your bank <support@bank.example>", "support @ bank.example", "support＠bank.example", "support﹫bank．example",
+		"sup\u200bport@\u2060bank.example", "support@bank。example", "ünter@bänk.example", "x@y.z", "The Paper (a_b+c@mail.bank.co.uk)", "info@paper.co.uk"} {
+		l := validList()
+		l.FromName = name
+		if _, err := (Policy{}).checkList(l); errs.KindOf(err) != errs.Invalid || !strings.HasPrefix(errs.Public(err), "from_name: ") {
+			t.Errorf("%q: %v; want it refused", name, err)
+		}
+		l = validList()
+		l.Name, l.FromName = name, ""
+		if _, err := (Policy{}).checkList(l); errs.KindOf(err) != errs.Invalid {
+			t.Errorf("%q as the name that stands in for it: %v; want it refused", name, err)
+		}
+	}
+	for _, name := range []string{"The Paper", "News @ The Paper", "@thepaper", "Jane at paper.example", "Dr. Roe @ noon. Daily", "paper.example", "C@fé Society", "50 @ 3.5 each"} {
+		l := validList()
+		l.FromName = name
+		if _, err := (Policy{}).checkList(l); err != nil {
+			t.Errorf("%q: %v; want it taken", name, err)
+		}
+	}
+}

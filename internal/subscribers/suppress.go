@@ -2,6 +2,7 @@ package subscribers
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -9,6 +10,7 @@ import (
 	"mailer/internal/audit"
 	"mailer/internal/db"
 	"mailer/internal/errs"
+	"mailer/internal/outbox"
 )
 
 // Reasons why nothing is mailed to an address, strongest first.
@@ -47,7 +49,7 @@ func suppressionOf(ctx context.Context, q db.Q, hash []byte) (leftAll bool, reas
 	return leftAll, reason, db.Err(err, "read suppressions")
 }
 
-// Suppress stops all mail to a person from the moment q commits: for complaints and bounces, in the transaction that
+// Suppress stops all mail to a person, a confirm mail that waits included, from the moment q commits: for complaints and bounces, in the transaction that
 // records them. A repeat changes nothing, and neither does a person who has been erased. detail is what the other side
 // said; campaign may be 0.
 func (s *Store) Suppress(ctx context.Context, q db.Q, subscriber int64, reason, detail string, campaign int64) error {
@@ -64,7 +66,10 @@ func (s *Store) Suppress(ctx context.Context, q db.Q, subscriber int64, reason, 
 			INSERT INTO leaves (subscriber_id, list_id) SELECT $1, NULL FROM barred)
 		INSERT INTO consent_log (subscriber_id, event, method, campaign_id, source)
 		SELECT $1, 'suppressed', $5, $4, $2 FROM barred`, subscriber, reason, capped(detail, 1000), orNull(campaign), method)
-	return db.Err(err, "suppress the reader")
+	if err != nil {
+		return db.Err(err, "suppress the reader")
+	}
+	return outbox.Withdraw(ctx, q, ConfirmKey(subscriber, 0))
 }
 
 func methodOf(reason string) (string, error) {
@@ -94,7 +99,10 @@ func (s *Store) SuppressAddress(ctx context.Context, address, reason, detail, wh
 		return false, err
 	}
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		var done []int64
+		var done []struct {
+			ID     int64         `db:"id"`
+			Person sql.NullInt64 `db:"person"`
+		}
 		err := tx.SelectContext(ctx, &done, `
 			WITH barred AS (
 				INSERT INTO suppressions (address_hash, address, reason, detail) VALUES ($1, $2, $3, $4)
@@ -105,14 +113,19 @@ func (s *Store) SuppressAddress(ctx context.Context, address, reason, detail, wh
 				INSERT INTO leaves (subscriber_id, list_id) SELECT id, NULL FROM person
 			), logged AS (
 				INSERT INTO consent_log (subscriber_id, event, method, source) SELECT id, 'suppressed', 'admin', $3 FROM person)
-			SELECT id FROM barred`, s.ring.AddressHash(a.Canonical), a.Typed, reason, detail)
+			SELECT id, (SELECT id FROM person) AS person FROM barred`, s.ring.AddressHash(a.Canonical), a.Typed, reason, detail)
 		if err != nil {
 			return db.Err(err, "suppress the address")
 		}
 		if changed = len(done) > 0; !changed {
 			return nil
 		}
-		return audit.Log(ctx, tx, who, "suppression.add", suppressionSubject(done[0]), map[string]any{"reason": reason})
+		if id := done[0].Person; id.Valid {
+			if err := outbox.Withdraw(ctx, tx, ConfirmKey(id.Int64, 0)); err != nil {
+				return err
+			}
+		}
+		return audit.Log(ctx, tx, who, "suppression.add", suppressionSubject(done[0].ID), map[string]any{"reason": reason})
 	})
 	return changed, err
 }

@@ -1,6 +1,10 @@
 package subscribers
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 var separators = strings.NewReplacer("-", "", "_", "", ".", "")
 
@@ -76,6 +80,14 @@ func ProviderOf(domain string) string {
 		return p
 	}
 	return "other"
+}
+
+// Providers returns what ProviderOf can return, in the order of the alphabet.
+func Providers() []string {
+	names := slices.Sorted(maps.Values(providers))
+	names = slices.Compact(append(names, "other", "yahoojp"))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // isFreemail reports domains where anybody may have a mailbox: no newsletter can be sent in their name, because their

@@ -21,20 +21,29 @@ const (
 	askConfirm  = "confirm"
 )
 
-// errTooLarge says that a body is longer than any of ours can be.
-var errTooLarge = errors.New("the body of the request is too large")
+var (
+	errTooLarge = errors.New("the body of the request is too large")         // than any of ours can be
+	errBroken   = errors.New("the body of the request did not arrive whole") // in the time that the server gives it
+)
+
+// refuseBody answers a POST whose body could not be used. A program must not take the answer for success.
+func refuseBody(w http.ResponseWriter, err error) {
+	if errors.Is(err, errTooLarge) {
+		plain(w, http.StatusRequestEntityTooLarge, "The request is too large.")
+		return
+	}
+	plain(w, http.StatusRequestTimeout, "The request did not arrive whole. Please try again.")
+}
 
 // asked returns what the body of a POST asks for. Only the body counts, never the query of the address. It may be
 // urlencoded or multipart/form-data (RFC 8058 section 3.2), with a charset, in pieces, with blanks, and in parts that are
-// labelled badly; a body that is not understood asks for nothing.
+// labelled badly; a body that is not understood asks for nothing. One that breaks off asks for nothing either, with an error,
+// unless the whole one-click wish is there.
 func asked(r *http.Request) (string, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return askNothing, errTooLarge
-		}
-		return askNothing, nil // the connection broke; who asked will not read the answer
+	body, broken := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(broken, &tooLarge) {
+		return askNothing, errTooLarge
 	}
 	fields := urlencoded
 	if boundary := boundaryOf(r.Header.Get("Content-Type"), body); boundary != "" {
@@ -53,6 +62,9 @@ func asked(r *http.Request) (string, error) {
 			}
 		}
 	})
+	if broken != nil && ask != askOneClick { // what is there may be half of what was meant
+		return askNothing, errBroken
+	}
 	return ask, nil
 }
 

@@ -24,7 +24,7 @@ func (s *site) confirm(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		ask, err := asked(r)
 		if err != nil {
-			plain(w, http.StatusRequestEntityTooLarge, "The request is too large.")
+			refuseBody(w, err)
 			return
 		}
 		if ask == askConfirm {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"mailer/internal/errs"
 )
@@ -39,9 +40,10 @@ func (s *site) give(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// target returns where the button leads. Programs that only look (HEAD) are not counted.
+// target returns where the button leads. Programs that only look (HEAD), browsers that only make ready (prefetch) and repeats
+// are not counted.
 func (s *site) target(r *http.Request, campaign, variant int64) (string, error) {
-	if r.Method == http.MethodGet {
+	if r.Method == http.MethodGet && !prefetch(r) && s.clicks.counts(r, campaign, variant, time.Now()) {
 		return s.Appeals.Click(r.Context(), campaign, variant)
 	}
 	v, err := s.Appeals.Variant(r.Context(), variant)

@@ -1,7 +1,9 @@
 package public
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,10 +20,17 @@ func (s *site) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		out := &recorder{ResponseWriter: w}
-		ctx, cancel := context.WithTimeout(r.Context(), workLimit)
+		r = regular(r)
+		r.Body = received(http.MaxBytesReader(w, r.Body, maxBody))
+		// The limit is that of our work: a wish to leave over a slow line is still one, and the server limits how slow. So is one
+		// whose sender does not wait for the answer.
+		ctx := r.Context()
+		if r.Method == http.MethodPost {
+			ctx = context.WithoutCancel(ctx)
+		}
+		ctx, cancel := context.WithTimeout(ctx, workLimit)
 		defer cancel()
-		r = regular(r.WithContext(ctx))
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r = r.WithContext(ctx)
 		header(w.Header())
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
@@ -35,6 +44,20 @@ func (s *site) guard(next http.Handler) http.Handler {
 		next.ServeHTTP(out, r)
 	})
 }
+
+// received reads all of a body and returns it for reading once more, with the error that may have ended it.
+func received(body io.Reader) io.ReadCloser {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(b), failing{err}))
+	}
+	return io.NopCloser(bytes.NewReader(b))
+}
+
+// failing is a reader that returns an error.
+type failing struct{ error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.error }
 
 // header sets what every answer says. RFC 8058 asks of the leave page that it works for programs as for people; that it
 // is neither kept nor passed on is our promise to the reader whose token the address holds.

@@ -28,7 +28,7 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request) {
 	ask := askNothing
 	if r.Method == http.MethodPost {
 		if ask, err = asked(r); err != nil {
-			plain(w, http.StatusRequestEntityTooLarge, "The request is too large.")
+			refuseBody(w, err)
 			return
 		}
 	}

@@ -166,3 +166,35 @@ func TestServerLimits(t *testing.T) {
 		t.Errorf("40 kB of header: %d", a.status)
 	}
 }
+
+// A repeat, a look ahead by the browser, and a HEAD lead on like a click, and do not count.
+func TestGiftCountsOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	v, err := r.appeals.Create(t.Context(), appeals.NewAppeal{Slug: "spring", Heading: "Keep us going", Body: "We need you.", Button: "Give", URL: "https://give.paper.org/"}, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gift := "/give/" + r.ring.GiftToken(r.ring.Current(), links.Gift{Campaign: 7, Variant: v.VariantID})
+	for i, step := range []struct {
+		method string
+		header []string
+		want   int
+	}{
+		{"GET", []string{"Sec-Purpose", "prefetch"}, 0},
+		{"GET", []string{"Sec-Purpose", "prefetch;prerender"}, 0},
+		{"GET", []string{"Purpose", "prefetch"}, 0},
+		{"HEAD", nil, 0},
+		{"GET", nil, 1},
+		{"GET", nil, 1},
+		{"GET", []string{"User-Agent", "another"}, 2},
+	} {
+		a := r.do(step.method, gift, "", append([]string{"X-Forwarded-For", "203.0.113.9"}, step.header...)...)
+		if a.status != http.StatusFound || !strings.HasPrefix(a.header.Get("Location"), "https://give.paper.org/") {
+			t.Errorf("step %d: %d %v", i, a.status, a.header)
+		}
+		if n := r.count(`SELECT coalesce(sum(clicks), 0) FROM appeal_clicks WHERE campaign_id = 7`); n != step.want {
+			t.Errorf("step %d: %d clicks; want %d", i, n, step.want)
+		}
+	}
+}

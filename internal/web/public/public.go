@@ -33,11 +33,14 @@ type Deps struct {
 }
 
 // site is the handlers with what they stand on.
-type site struct{ Deps }
+type site struct {
+	Deps
+	clicks clicks
+}
 
 // New returns the handler of the public pages: /u/, /c/, /v/ and /give/ with a token, /healthz and /readyz.
 func New(d Deps) http.Handler {
-	s := &site{d}
+	s := &site{Deps: d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/u/{token}", s.leave)
 	mux.HandleFunc("/c/{token}", s.confirm)

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mailer/internal/audit"
+)
+
+type campaignScheduleCmd struct {
+	ID int64  `arg:"" help:"Which campaign."`
+	At string `arg:"" help:"When, such as \"2026-11-22 07:00\" in the list's time zone, or +2h."`
+	cautionFlags
+}
+
+func (c *campaignScheduleCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		l, err := a.subscribers.List(ctx, cm.ListID)
+		if err != nil {
+			return err
+		}
+		at, err := parseWhen(c.At, l.TimeZone, time.Now())
+		if err != nil {
+			return err
+		}
+		if err := c.keep(ctx, p, a, c.ID); err != nil {
+			return err
+		}
+		if cm, err = a.campaigns.Schedule(ctx, c.ID, at, p.who()); err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignHoldCmd struct {
+	ID     int64  `arg:"" help:"Which campaign."`
+	Reason string `help:"Why, for those who wonder."`
+}
+
+func (c *campaignHoldCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Hold(ctx, c.ID, c.Reason, p.who())
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignStartCmd struct {
+	ID    int64 `arg:"" help:"Which campaign."`
+	Force bool  `help:"Pass over warnings."`
+	Yes   bool  `short:"y" help:"Do not ask."`
+	cautionFlags
+}
+
+func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		l, err := a.subscribers.List(ctx, cm.ListID)
+		if err != nil {
+			return err
+		}
+		n, err := a.subscribers.Counts(ctx, l.ID)
+		if err != nil {
+			return err
+		}
+		if err := p.confirm(c.Yes, "Send “%s” to the %d readers of %s now?", shorten(cm.Subject, 80), n.Mailable, l.Slug); err != nil {
+			return err
+		}
+		if err := c.keep(ctx, p, a, c.ID); err != nil {
+			return err
+		}
+		if cm, err = a.campaigns.Start(ctx, c.ID, p.who(), c.Force); err != nil {
+			return err
+		}
+		return showCampaign(p, cm, fmt.Sprintf("It goes out while a sender runs (mailer serve). Watch it: mailer campaigns report %d", cm.ID)+c.undoHint(a, cm.ID))
+	})
+}
+
+type campaignPauseCmd struct {
+	ID     int64  `arg:"" help:"Which campaign."`
+	Reason string `help:"Why, for those who wonder."`
+}
+
+func (c *campaignPauseCmd) Run(ctx context.Context, p *program) error {
+	reason := c.Reason
+	if reason == "" {
+		reason = "paused by " + p.who()
+	}
+	return changeSend(ctx, p, c.ID, "campaign.pause", map[string]any{"reason": reason}, func(a *app) error { return a.delivery.Pause(ctx, c.ID, reason) })
+}
+
+type campaignResumeCmd struct {
+	ID int64 `arg:"" help:"Which campaign."`
+}
+
+func (c *campaignResumeCmd) Run(ctx context.Context, p *program) error {
+	return changeSend(ctx, p, c.ID, "campaign.resume", nil, func(a *app) error { return a.delivery.Resume(ctx, c.ID) })
+}
+
+// changeSend does something to a running send, notes it and shows what came of it.
+func changeSend(ctx context.Context, p *program, id int64, action string, detail map[string]any, do func(a *app) error) error {
+	return p.with(ctx, func(a *app) error {
+		if err := do(a); err != nil {
+			return err
+		}
+		if err := audit.Log(ctx, a.db, p.who(), action, fmt.Sprintf("campaign %d", id), detail); err != nil {
+			return err
+		}
+		cm, err := a.campaigns.Campaign(ctx, id)
+		if err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
+
+type campaignCancelCmd struct {
+	ID     int64  `arg:"" help:"Which campaign."`
+	Reason string `help:"Why, for those who wonder."`
+	Yes    bool   `short:"y" help:"Do not ask."`
+}
+
+func (c *campaignCancelCmd) Run(ctx context.Context, p *program) error {
+	return p.with(ctx, func(a *app) error {
+		cm, err := a.campaigns.Campaign(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if err := p.confirm(c.Yes, "Cancel “%s” for good? What has gone out stays out.", shorten(cm.Subject, 80)); err != nil {
+			return err
+		}
+		if cm, err = a.campaigns.Cancel(ctx, c.ID, c.Reason, p.who()); err != nil {
+			return err
+		}
+		return showCampaign(p, cm, "")
+	})
+}
