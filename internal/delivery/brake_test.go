@@ -312,12 +312,14 @@ func TestTooMuch(t *testing.T) {
 func TestMaskReply(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                              "",
-		"no such user":                  "no such user",
-		"<ada@example.org>: no account": "<a•••@example.org>: no account",
+		"<bob=example.com@forwarder.example> is unknown": "<b•••@forwarder.example> is unknown",
+		"o'brien@example.org said no":                    "o•••@example.org said no",
+		"":                                               "",
+		"no such user":                                   "no such user",
+		"<ada@example.org>: no account":                  "<a•••@example.org>: no account",
 		"ada@example.org, bob@example.com; see https://example.net/x": "a•••@example.org, b•••@example.com; see https://example.net/x",
 		"at 10:00 @ noon":         "at 10:00 •••@ noon",
-		"mailbox=ada@example.org": "mailbox=a•••@example.org",
+		"mailbox=ada@example.org": "m•••@example.org",
 	} {
 		if got := MaskReply(text); got != want {
 			t.Errorf("MaskReply(%q) = %q; want %q", text, got, want)

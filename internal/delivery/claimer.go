@@ -41,6 +41,9 @@ func (c *claimer) next(ctx context.Context, seat *line) *claim {
 	if c.resting(seat) > 0 || seat.crowded() {
 		return nil
 	}
+	// A connection that died without a word must not keep every worker from claiming. What was claimed over it is free when its lease ends.
+	ctx, cancel := context.WithTimeout(ctx, c.h.lease)
+	defer cancel()
 	c.turn++
 	now := time.Now()
 	usable := c.relays.usable(seat, now)

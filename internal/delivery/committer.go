@@ -94,22 +94,29 @@ func (c *committer) ask(w *want, it *item, refused func()) {
 }
 
 // answer waits for the answer. It is no when ctx ends, when the database is away, and when it comes so late that the claim
-// could have been lost meanwhile. Whatever the answer, settle must follow.
+// could have been lost meanwhile. One that is too old because the relay took its time for the body is asked for once more, or a slow
+// relay would never get anything. Whatever the answer, settle must follow.
 func (c *committer) answer(ctx context.Context, w *want) verdict {
-	select {
-	case v := <-w.answer:
-		if v == verdictGo && time.Since(w.at) > c.timeout {
+	for again := false; ; again = true {
+		select {
+		case v := <-w.answer:
+			if v == verdictGo && time.Since(w.at) > c.timeout {
+				if again {
+					return verdictAway
+				}
+				c.ask(w, w.it, w.refused) // it stays at risk until this is answered
+				continue
+			}
+			w.it.permitted = v == verdictGo
+			return v
+		case <-ctx.Done():
+			gone := w.asking
+			w.asking = nil // its answer may come yet
+			c.mu.Lock()
+			c.wants = slices.DeleteFunc(c.wants, func(x *asking) bool { return x == gone })
+			c.mu.Unlock()
 			return verdictAway
 		}
-		w.it.permitted = v == verdictGo
-		return v
-	case <-ctx.Done():
-		gone := w.asking
-		w.asking = nil // its answer may come yet
-		c.mu.Lock()
-		c.wants = slices.DeleteFunc(c.wants, func(x *asking) bool { return x == gone })
-		c.mu.Unlock()
-		return verdictAway
 	}
 }
 

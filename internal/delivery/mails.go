@@ -77,7 +77,13 @@ func (s *Sender) sendBatch(ctx, work context.Context, line *line, round uint64, 
 				return
 			}
 		}
-		if ok, err := outbox.Begin(work, s.store.db, m, mailLease); err == nil && !ok {
+		ok, err := outbox.Begin(work, s.store.db, m, mailLease)
+		if err != nil { // it may have been withdrawn
+			s.retract(c, it)
+			s.log.Warn("could not begin a mail; it is tried again when its lease ends", "outbox", m.ID, "err", err)
+			return
+		}
+		if !ok {
 			s.retract(c, it)
 			continue // withdrawn since it was claimed: its reader left
 		}

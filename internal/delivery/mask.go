@@ -11,7 +11,7 @@ func MaskReply(text string) string {
 	if !strings.Contains(text, "@") {
 		return text
 	}
-	const edges = "<>()[]{}\"';:,="
+	const edges = "<>()[]{}\";:," // not = and ', which may stand in an address, as a forwarder's bob=example.com@example.org
 	var b strings.Builder
 	for len(text) > 0 {
 		end := strings.IndexAny(text, " \t"+edges)

@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -319,6 +320,31 @@ func TestPruneLeaves(t *testing.T) {
 	}
 	if n, err := s.PruneLeaves(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 1 || count(t, d, `SELECT count(*) FROM leaves`) != 0 {
 		t.Errorf("pruned %d, %v", n, err)
+	}
+}
+
+// Of some people, those who may not be mailed for a list are noted anew, for a send that is opened again after the notes were pruned.
+func TestNoteGone(t *testing.T) {
+	t.Parallel()
+	s, d := newStore(t)
+	l := newList(t, s, "daily")
+	stays, leaves := reader(t, s, l.ID, "a@example.org"), reader(t, s, l.ID, "b@example.org")
+	if _, err := s.Leave(t.Context(), LeaveRequest{Subscriber: leaves.ID, List: l.ID, Method: MethodForm}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PruneLeaves(t.Context(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	const erased = 4711
+	if err := s.NoteGone(t.Context(), d, l.ID, []int64{stays.ID, leaves.ID, erased}); err != nil {
+		t.Fatal(err)
+	}
+	var noted []int64
+	if err := d.SelectContext(t.Context(), &noted, `SELECT subscriber_id FROM leaves WHERE list_id = $1 ORDER BY 1`, l.ID); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(noted, []int64{leaves.ID, erased}) {
+		t.Errorf("noted %v, want %v", noted, []int64{leaves.ID, erased})
 	}
 }
 
