@@ -25,7 +25,8 @@ func zombies(points ...string) func(*session) {
 			}
 			p := f.serve("sender", env...)
 			f.until("a moment to stop it", finishing, func() bool { return p.atPoint() || f.mails() > f.size(f.template)/5 })
-			if p.atPoint() {
+			reached := p.atPoint()
+			if reached {
 				f.sum.Points++
 			}
 			p.signal(syscall.SIGSTOP) // where it is not reached in time, anywhere
@@ -33,6 +34,18 @@ func zombies(points ...string) func(*session) {
 			s.wait(2 * lease)
 			p.signal(syscall.SIGCONT)
 			f.risk(0, 1)
+			if name != "" && !reached { // then it stops itself when it comes there yet, and somebody must wake it
+				f.risk(0, 1)
+				go func() {
+					for !p.atPoint() {
+						if !again(f.ctx, 50*time.Millisecond) {
+							return
+						}
+					}
+					again(f.ctx, 2*lease)
+					p.signal(syscall.SIGCONT)
+				}()
+			}
 			f.finish()
 		}
 	}

@@ -24,7 +24,7 @@ func (campaignDoubtsCmd) Help() string {
 	return `A reader is in doubt when the whole mail was handed to the relay and no answer came back: it may have been taken or not, and nothing in SMTP
 can tell. A digest is sent to such a reader once more by itself; who is in doubt again, or of a campaign with doubt = "hold", waits here for a person.
 
-The relay's log knows: look for the address, or for the Message-ID. With --resend some may get a second copy, with --accept some may get none.
+The relay's log knows: look for the address, which mailer subscribers show READER tells. With --resend some may get a second copy, with --accept some may get none.
 
 Examples:
   mailer campaigns doubts 12

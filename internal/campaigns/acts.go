@@ -220,6 +220,19 @@ func (s *Service) Cancel(ctx context.Context, id int64, reason, who string) (Cam
 		return c, err
 	}
 	if c.State == Launched {
+		// Within its undo window nothing has gone out: then it was never launched, and its stories are as new as before.
+		undone, err := s.act(ctx, id, who, "campaign.cancel", func(tx *sqlx.Tx, c Campaign) error {
+			if c.State != Launched {
+				return errMoved
+			}
+			if err := s.Delivery.UndoTx(ctx, tx, id); err != nil {
+				return err
+			}
+			return change(ctx, tx, c, s.Now(), `state = 'cancelled', launched_at = NULL, checked_at = NULL, check_until = NULL, reason = $4`, reason)
+		}, map[string]any{"reason": reason})
+		if err == nil || errs.KindOf(err) != errs.Conflict {
+			return undone, err
+		}
 		if err := s.Delivery.Cancel(ctx, id, reason); err != nil {
 			return c, err
 		}

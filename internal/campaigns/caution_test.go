@@ -8,6 +8,30 @@ import (
 	"mailer/internal/errs"
 )
 
+// A campaign that is cancelled within its undo window has mailed nobody: its stories are as new as before.
+func TestCancelWithinUndoWindow(t *testing.T) {
+	t.Parallel()
+	r, c := waiting(t, "Cranes move", "Ferry late")
+	ctx := t.Context()
+	if _, err := r.SetCaution(ctx, c.ID, CautionChange{UndoWindow: ptr(time.Hour)}, "ed"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Start(ctx, c.ID, "ed", false); err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.Cancel(ctx, c.ID, "", "ada")
+	if err != nil || c.LaunchedAt != nil {
+		t.Fatalf("%v, %+v", err, c)
+	}
+	r.want(c, Cancelled, "cancelled by ada")
+	if n := r.number(`SELECT count(*) FROM sends`); n != 0 {
+		t.Errorf("%d sends of a launch that never was", n)
+	}
+	if n := r.number(`SELECT count(*) FROM audit_log WHERE action = 'campaign.cancel' AND actor = 'ada'`); n != 1 {
+		t.Errorf("%d entries in the audit log", n)
+	}
+}
+
 // A launch within its undo window is taken back completely: the campaign is held with its approval, and goes out once it is
 // scheduled or started again. After the window it is refused with a sentence.
 func TestUndo(t *testing.T) {

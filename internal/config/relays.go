@@ -182,6 +182,8 @@ func (t *tableReader) rate(m map[string]any, keys map[string]string) *float64 {
 	return &rate
 }
 
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 var relayName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,39}$`)
 
 func (t *tableReader) relay(n int, m map[string]any, getenv func(string) string) Relay {
@@ -195,6 +197,8 @@ func (t *tableReader) relay(n int, m map[string]any, getenv func(string) string)
 	switch {
 	case (r.URL == "") == (r.URLFrom == ""):
 		t.refuse(t.file, t.table, "url", "is needed, or url_env with the name of a variable that holds it, and not both", relayKeys["url"])
+	case r.URLFrom != "" && !variableName.MatchString(r.URLFrom): // as likely as not the URL itself, with its password: it is not repeated
+		t.refuse(t.file, t.table, "url_env", "is not the name of a variable; a URL stands in url", relayKeys["url_env"])
 	case r.URLFrom != "":
 		if r.URL = getenv(r.URLFrom); r.URL == "" {
 			t.refuse(t.file, t.table, "url_env", "names the variable "+r.URLFrom+", which is not set", r.URLFrom+`="smtp://user:password@smtp.example.org:587"`)

@@ -83,6 +83,7 @@ func TestBadRelayTables(t *testing.T) {
 		"no url":                {"[[relay]]\nname = 'main'", "url: is needed, or url_env"},
 		"both":                  {relay + "url_env = 'X'", "and not both"},
 		"variable not set":      {"[[relay]]\nname = 'main'\nurl_env = 'NOT_THERE'", "url_env: names the variable NOT_THERE, which is not set"},
+		"url for a variable":    {"[[relay]]\nname = 'main'\nurl_env = 'smtp://u:sesame99@h.example.org'", "url_env: is not the name of a variable"},
 		"wrong url":             {"[[relay]]\nname = 'main'\nurl = 'http://u:sesame99@h'", "url: must begin with smtp://"},
 		"two kinds of tls":      {strings.Replace(relay, `org"`, `org?tls=none"`, 1) + "tls = 'starttls'", "keep one of them"},
 		"unknown tls":           {relay + "tls = 'maybe'", "tls other than"},

@@ -16,9 +16,12 @@ import (
 // has something left to do, stays as it is.
 func (s *Store) closeChunk(ctx context.Context, h holder, id, token int64) (closed bool, err error) {
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		const lock = `SELECT 1 FROM chunks WHERE id = $1 AND token = $2 AND owner = $3 AND closed_at IS NULL FOR NO KEY UPDATE`
-		var one int
-		if err := tx.GetContext(ctx, &one, lock, id, token, h.process); err != nil {
+		// A process that is stopped while it holds this lock must not keep the send from its end.
+		const lock = `
+			SELECT set_config('idle_in_transaction_session_timeout', '30s', true)
+			FROM chunks WHERE id = $1 AND token = $2 AND owner = $3 AND closed_at IS NULL FOR NO KEY UPDATE`
+		var limit string
+		if err := tx.GetContext(ctx, &limit, lock, id, token, h.process); err != nil {
 			if errors.Is(err, sql.ErrNoRows) {
 				closed = false
 				return nil

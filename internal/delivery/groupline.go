@@ -45,7 +45,8 @@ func (l *groupLine) open(ctx context.Context) error {
 		}
 	}
 	const settings = `
-		SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan`
+		SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan;
+		SET idle_in_transaction_session_timeout = '30s'`
 	if _, err := conn.ExecContext(ctx, settings); err != nil {
 		return db.Err(err, "connect for permits")
 	}

@@ -141,9 +141,11 @@ func (s *Store) endSlice(ctx context.Context, o openSlice, to, reason string) er
 // errs.Conflict when no slice is out; a paused send is resumed instead.
 func (s *Store) Release(ctx context.Context, campaign int64, who string) error {
 	return db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		const read = `SELECT state, slice_state FROM sends WHERE campaign_id = $1 FOR NO KEY UPDATE`
+		const read = `
+			SELECT state, slice_state, coalesce(undo_until > clock_timestamp(), false) FROM sends WHERE campaign_id = $1 FOR NO KEY UPDATE`
 		var state, slice string
-		err := tx.QueryRowxContext(ctx, read, campaign).Scan(&state, &slice)
+		var early bool
+		err := tx.QueryRowxContext(ctx, read, campaign).Scan(&state, &slice, &early)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return errs.New(errs.NotFound, "campaign %d has not been launched", campaign)
@@ -151,6 +153,8 @@ func (s *Store) Release(ctx context.Context, campaign int64, who string) error {
 			return db.Err(err, "release the rest")
 		case slice != sliceOut:
 			return errs.New(errs.Conflict, "campaign %d has no first slice out; there is nothing to release", campaign)
+		case early:
+			return errs.New(errs.Conflict, "the first slice of campaign %d is not out yet: its undo window is still open; wait until it is over, or take the launch back", campaign)
 		case state == StatePaused:
 			return errs.New(errs.Conflict, "the send of campaign %d is paused; resume it first", campaign)
 		case state != StateRunning:

@@ -133,6 +133,11 @@ func TestSliceWithoutAnswers(t *testing.T) {
 		})
 	}
 	r := newRig(t)
+	r.launch()
+	r.exec(`UPDATE sends SET slice_state = 'out', undo_until = clock_timestamp() + interval '1 hour'`)
+	if err := r.store.Release(t.Context(), testCampaign, "ed"); errs.KindOf(err) != errs.Conflict || !strings.Contains(errs.Public(err), "undo window") {
+		t.Errorf("released before it was out: %v", err)
+	}
 	if err := r.store.Release(t.Context(), 99, "ed"); errs.KindOf(err) != errs.NotFound {
 		t.Errorf("released what was never launched: %v", err)
 	}
