@@ -72,7 +72,7 @@ func (s *session) ownServer(disk int64, extra ...string) *postgres {
 // databaseTrouble breaks the database in one way, in the middle of a send.
 func databaseTrouble(times int, breakIt func(*session, *field)) func(*session) {
 	return func(s *session) {
-		f := s.newField(plan{connections: 12, pg: s.ownServer(0), leavers: true, lasts: time.Duration(4*times) * time.Second})
+		f := s.newField(plan{connections: 12, pg: s.ownServer(0), leavers: true, lasts: time.Duration(10*times) * time.Second})
 		f.launch()
 		p := f.serve("")
 		for n := range times {

@@ -6,7 +6,17 @@ import (
 	"time"
 
 	"mailer/internal/audit"
+	"mailer/internal/campaigns"
+	"mailer/internal/subscribers"
 )
+
+// campaignAndList reads a campaign and the list it goes to.
+func (a *app) campaignAndList(ctx context.Context, id int64) (cm campaigns.Campaign, l subscribers.List, err error) {
+	if cm, err = a.campaigns.Campaign(ctx, id); err == nil {
+		l, err = a.subscribers.List(ctx, cm.ListID)
+	}
+	return cm, l, err
+}
 
 type campaignScheduleCmd struct {
 	ID int64  `arg:"" help:"Which campaign."`
@@ -16,11 +26,7 @@ type campaignScheduleCmd struct {
 
 func (c *campaignScheduleCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Campaign(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		l, err := a.subscribers.List(ctx, cm.ListID)
+		_, l, err := a.campaignAndList(ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -31,7 +37,8 @@ func (c *campaignScheduleCmd) Run(ctx context.Context, p *program) error {
 		if err := c.keep(ctx, p, a, c.ID); err != nil {
 			return err
 		}
-		if cm, err = a.campaigns.Schedule(ctx, c.ID, at, p.who()); err != nil {
+		cm, err := a.campaigns.Schedule(ctx, c.ID, at, p.who())
+		if err != nil {
 			return err
 		}
 		return showCampaign(p, cm, "")
@@ -62,11 +69,7 @@ type campaignStartCmd struct {
 
 func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Campaign(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		l, err := a.subscribers.List(ctx, cm.ListID)
+		cm, l, err := a.campaignAndList(ctx, c.ID)
 		if err != nil {
 			return err
 		}

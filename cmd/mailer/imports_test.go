@@ -45,7 +45,7 @@ var rooms = []string{
 }
 
 // forTests are packages that only tests import, and that may import any room.
-var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/screenshots", "crashtest"}
+var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/logtest", "internal/screenshots", "crashtest"}
 
 // onlyFor are modules that belong to one room; the others go through it.
 var onlyFor = map[string][]string{

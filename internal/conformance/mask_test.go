@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mailer/internal/delivery"
+	"mailer/internal/logtest"
 	"mailer/internal/relay"
 	"mailer/internal/smtptest"
 )
@@ -39,7 +40,7 @@ func TestAddressesAreMaskedInLogs(t *testing.T) {
 					return smtptest.Go()
 				}))
 				r.launch(story)
-				log := &lockedBuffer{}
+				log := &logtest.Buffer{}
 				stop := r.sender(relay.Config{URL: s.URL()}, func(c *delivery.SenderConfig) {
 					c.Connections, c.Log = 1, slog.New(slog.NewTextHandler(log, nil))
 				})

@@ -18,6 +18,7 @@ import (
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
 	"mailer/internal/links"
+	"mailer/internal/logtest"
 	"mailer/internal/message"
 	"mailer/internal/relay"
 	"mailer/internal/reports"
@@ -42,7 +43,7 @@ type rig struct {
 	db    *sqlx.DB
 	ring  *links.Ring
 	store *delivery.Store
-	log   *lockedBuffer
+	log   *logtest.Buffer
 }
 
 func newRig(t *testing.T) *rig {
@@ -53,7 +54,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, db: d, ring: ring, store: delivery.NewStore(d, ring, subscribers.NewStore(d, ring)), log: &lockedBuffer{}}
+	r := &rig{T: t, db: d, ring: ring, store: delivery.NewStore(d, ring, subscribers.NewStore(d, ring)), log: &logtest.Buffer{}}
 	r.exec(`INSERT INTO lists (slug, name, from_name, from_address, envelope_domain)
 		VALUES ('weekly', 'The Weekly', 'Example News', 'news@example.org', 'bounce.example.org')`)
 	t.Cleanup(func() {

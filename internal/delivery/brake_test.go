@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"mailer/internal/logtest"
 	"mailer/internal/relay"
 	"mailer/internal/smtptest"
 )
@@ -78,7 +79,7 @@ func TestBrake(t *testing.T) {
 			t.Cleanup(tc.refuse.gate.Open)
 			s := smtptest.Start(t, tc.refuse.option())
 			r.launch()
-			log := &lockedBuffer{}
+			log := &logtest.Buffer{}
 			r.sender(r.relay(s), loud(log))
 			r.sender(r.relay(s), loud(log)) // shared over nodes, by counting in the database
 			b := r.state(StatePaused)
@@ -269,7 +270,7 @@ func TestUnbuilt(t *testing.T) {
 			return smtptest.Go()
 		}))
 		r.launch()
-		log := &lockedBuffer{}
+		log := &logtest.Buffer{}
 		r.sender(r.relay(s), loud(log))
 		b := r.state(StatePaused)
 		gate.Open()

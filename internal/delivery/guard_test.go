@@ -21,6 +21,7 @@ import (
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
+	"mailer/internal/logtest"
 	"mailer/internal/smtptest"
 	"mailer/internal/subscribers"
 )
@@ -39,7 +40,7 @@ func (r *rig) on(address string) *rig {
 
 // restored checks that the send is paused with a reason that speaks of a restore, is in the audit log, and that nothing goes
 // out until a person resumes it.
-func (r *rig) restored(s *smtptest.Relay, log *lockedBuffer) {
+func (r *rig) restored(s *smtptest.Relay, log *logtest.Buffer) {
 	r.Helper()
 	before := s.Len()
 	b := r.state(StatePaused)
@@ -59,7 +60,7 @@ func (r *rig) restored(s *smtptest.Relay, log *lockedBuffer) {
 	}
 }
 
-func loud(log *lockedBuffer) func(*Sender) {
+func loud(log *logtest.Buffer) func(*Sender) {
 	return with(func(c *SenderConfig) { c.Log = slog.New(slog.NewTextHandler(log, nil)) })
 }
 
@@ -106,7 +107,7 @@ func TestRestoredDump(t *testing.T) {
 		c := r.on(u.String())
 		defer func() { _ = c.db.Close() }()
 		c.T = t
-		log := &lockedBuffer{}
+		log := &logtest.Buffer{}
 		run := c.sender(c.relay(s), loud(log))
 		defer run.stop()
 		c.restored(s, log)
@@ -121,7 +122,7 @@ func TestRestoredDump(t *testing.T) {
 		tool(t, "pg_restore", "-d", r.url, dump)
 		c := *r
 		c.T = t
-		log := &lockedBuffer{}
+		log := &logtest.Buffer{}
 		run := c.sender(c.relay(s), loud(log))
 		defer run.stop()
 		c.restored(s, log)
@@ -156,7 +157,7 @@ func TestRestoredDisk(t *testing.T) {
 			t.Errorf("a standby was taken for a database that can be written to: %v", err)
 		}
 		c.exec(`SELECT pg_promote()`)
-		log := &lockedBuffer{}
+		log := &logtest.Buffer{}
 		run := c.sender(c.relay(s), loud(log))
 		c.restored(s, log)
 		run.stop()
@@ -169,7 +170,7 @@ func TestRestoredDisk(t *testing.T) {
 	pg.copy("main", "kept")
 	pg.start("main")
 	r = r.on(pg.url("main", "mailer"))
-	log := &lockedBuffer{}
+	log := &logtest.Buffer{}
 	run := r.sender(r.relay(s), marked, loud(log)) // goes on: nothing was put back
 	if err := s.Wait(t.Context(), 500); err != nil {
 		t.Fatal(err)
@@ -193,7 +194,7 @@ func TestRestoredDisk(t *testing.T) {
 		putBack()
 		r := r.on(pg.url("main", "mailer"))
 		r.T = t
-		log := &lockedBuffer{}
+		log := &logtest.Buffer{}
 		run := r.sender(r.relay(s), marked, loud(log))
 		r.restored(s, log)
 		run.stop()
@@ -207,7 +208,7 @@ func TestGuardQuiet(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.launch()
-	log := &lockedBuffer{}
+	log := &logtest.Buffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	file := filepath.Join(t.TempDir(), "deep", "mark.json")
 	g := newGuard(file, logger)

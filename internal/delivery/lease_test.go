@@ -11,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/db"
+	"mailer/internal/logtest"
 	"mailer/internal/smtptest"
 )
 
@@ -123,7 +124,7 @@ func TestMailLog(t *testing.T) {
 	r.readers(4)
 	s := smtptest.Start(t, smtptest.On(smtptest.RcptTo, forFirst(addressOf(2), 1, smtptest.Reply("450 4.2.1 later"))))
 	r.launch()
-	log := &lockedBuffer{}
+	log := &logtest.Buffer{}
 	run := r.sender(r.relay(s), with(func(c *SenderConfig) { c.Log = slog.New(slog.NewTextHandler(log, nil)) }))
 	r.state(StateDone)
 	run.stop()

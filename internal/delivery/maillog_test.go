@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mailer/internal/logtest"
 	"mailer/internal/relay"
 	"mailer/internal/smtptest"
 )
@@ -233,7 +234,7 @@ func TestMailLogFile(t *testing.T) {
 func TestMailLogOrdinary(t *testing.T) {
 	t.Parallel()
 	for level, want := range map[slog.Level]int{slog.LevelInfo: 1, slog.LevelWarn: 0} {
-		buf := &lockedBuffer{}
+		buf := &logtest.Buffer{}
 		l := attemptLog{log: slog.New(slog.NewTextHandler(buf, &slog.HandlerOptions{Level: level}))}
 		l.tell(attempt{campaign: 1, seq: 2, number: 3, to: "ada@example.org", Result: relay.Result{Kind: relay.Failed, Code: 550, Text: "<ada@example.org> unknown", QueueID: "q"}})
 		if got := strings.Count(buf.String(), "msg=attempt campaign=1 seq=2 attempt=3 to=a•••@example.org"); got != want || strings.Contains(buf.String(), "ada@") {

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mailer/internal/logtest"
 	"mailer/internal/relay"
 	"mailer/internal/smtptest"
 )
@@ -196,24 +196,6 @@ func TestTooLargeForSize(t *testing.T) {
 	}
 }
 
-// lockedBuffer gathers a log.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // SND-12: what only a person can mend pauses the send and says so; nobody fails, and no secret is written down.
 func TestLoginAndTLS(t *testing.T) {
 	t.Parallel()
@@ -243,7 +225,7 @@ func TestLoginAndTLS(t *testing.T) {
 					c.RootCAs = s.RootCAs()
 				}
 			})
-			log := &lockedBuffer{}
+			log := &logtest.Buffer{}
 			run := r.sender(rl, with(func(c *SenderConfig) { c.Log = slog.New(slog.NewTextHandler(log, nil)) }))
 			b := r.state(StatePaused)
 			if b.Failed+b.Deferred+b.Accepted != 0 || b.Reason == "" {

@@ -24,6 +24,7 @@ import (
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
 	"mailer/internal/links"
+	"mailer/internal/logtest"
 	"mailer/internal/subscribers"
 	"mailer/internal/web/public"
 )
@@ -453,7 +454,7 @@ func TestDatabaseAway(t *testing.T) {
 	ring := newRing(t, "first")
 	store := subscribers.NewStore(d, ring)
 	key := ring.Current()
-	r := &rig{t: t, log: new(lockedBuffer)}
+	r := &rig{t: t, log: new(logtest.Buffer)}
 	r.base = serve(t, public.Deps{Subscribers: store, Appeals: appeals.NewStore(d, time.Now), Delivery: delivery.NewStore(d, ring, store), Ring: ring,
 		BaseURL: "https://news.paper.org", Log: slog.New(slog.NewTextHandler(r.log, nil)), Ready: func(ctx context.Context) error {
 			_, err := store.Lists(ctx)

@@ -1,14 +1,12 @@
 package public_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
 	"mailer/internal/links"
+	"mailer/internal/logtest"
 	"mailer/internal/subscribers"
 	"mailer/internal/web/public"
 )
@@ -30,28 +29,11 @@ type rig struct {
 	store   *subscribers.Store
 	appeals *appeals.Store
 	base    string
-	log     *lockedBuffer
+	log     *logtest.Buffer
 
 	list   subscribers.List
 	person subscribers.Subscriber
 	token  string // leave token of person, list and campaign 7
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func newRing(t testing.TB, secrets ...string) *links.Ring {
@@ -71,7 +53,7 @@ func newRig(t testing.TB) *rig { return newRigOn(t, dbtest.Open(t), newRing(t, "
 // newRigOn serves the pages on d with one confirmed reader of one list.
 func newRigOn(t testing.TB, d *sqlx.DB, ring *links.Ring) *rig {
 	t.Helper()
-	r := &rig{t: t, db: d, ring: ring, log: new(lockedBuffer)}
+	r := &rig{t: t, db: d, ring: ring, log: new(logtest.Buffer)}
 	r.store = subscribers.NewStore(d, ring)
 	r.appeals = appeals.NewStore(d, time.Now)
 	r.base = serve(t, public.Deps{Subscribers: r.store, Appeals: r.appeals, Delivery: delivery.NewStore(d, ring, r.store), Ring: ring,
