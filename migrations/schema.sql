@@ -328,9 +328,16 @@ CREATE TABLE public.consent_log (
     source text DEFAULT ''::text NOT NULL,
     wording text DEFAULT ''::text NOT NULL,
     network text DEFAULT ''::text NOT NULL,
-    CONSTRAINT consent_log_event_check CHECK ((event = ANY (ARRAY['signed_up'::text, 'confirmed'::text, 'added'::text, 'imported'::text, 'unsubscribed'::text, 'unsubscribed_all'::text, 'undone'::text, 'suppressed'::text, 'unsuppressed'::text]))),
-    CONSTRAINT consent_log_method_check CHECK ((method = ANY (ARRAY['one-click'::text, 'form'::text, 'mailto'::text, 'admin'::text, 'import'::text, 'complaint'::text, 'bounce'::text, 'confirm-link'::text])))
+    form_id bigint,
+    form_version integer,
+    source_url text DEFAULT ''::text NOT NULL,
+    CONSTRAINT consent_log_event_check CHECK ((event = ANY (ARRAY['signed_up'::text, 'confirmed'::text, 'added'::text, 'imported'::text, 'unsubscribed'::text, 'unsubscribed_all'::text, 'undone'::text, 'suppressed'::text, 'unsuppressed'::text, 'changed'::text, 'paused'::text, 'address_changed'::text, 'expired'::text]))),
+    CONSTRAINT consent_log_method_check CHECK ((method = ANY (ARRAY['one-click'::text, 'form'::text, 'mailto'::text, 'admin'::text, 'import'::text, 'complaint'::text, 'bounce'::text, 'confirm-link'::text, 'preferences'::text, 'schedule'::text])))
 );
+
+COMMENT ON COLUMN public.consent_log.source IS 'where the consent comes from, or what was changed, in words';
+
+COMMENT ON COLUMN public.consent_log.source_url IS 'the page on which the form stood';
 
 ALTER TABLE public.consent_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.consent_log_id_seq
@@ -698,6 +705,10 @@ CREATE TABLE public.lists (
     paper_colour text DEFAULT '#fdfdfb'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
+    publication_id bigint,
+    signup_open boolean DEFAULT false NOT NULL,
+    archive_open boolean DEFAULT false NOT NULL,
+    no_welcome boolean DEFAULT false NOT NULL,
     CONSTRAINT lists_accent_colour_check CHECK ((accent_colour ~ '^#[0-9a-f]{6}$'::text)),
     CONSTRAINT lists_name_check CHECK ((name <> ''::text)),
     CONSTRAINT lists_paper_colour_check CHECK ((paper_colour ~ '^#[0-9a-f]{6}$'::text)),
@@ -707,6 +718,12 @@ CREATE TABLE public.lists (
 COMMENT ON COLUMN public.lists.envelope_domain IS 'domain of MAIL FROM; shares the organisational domain of from_address (DMARC alignment)';
 
 COMMENT ON COLUMN public.lists.reason IS 'why the reader gets this mail, as the footer says it; empty: the fixed sentence of the language';
+
+COMMENT ON COLUMN public.lists.signup_open IS 'anybody may sign up on the public page; without it the list does not exist for the public';
+
+COMMENT ON COLUMN public.lists.archive_open IS 'past campaigns stand on the public archive pages';
+
+COMMENT ON COLUMN public.lists.no_welcome IS 'who confirms gets no welcome mail';
 
 ALTER TABLE public.lists ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.lists_id_seq
@@ -730,6 +747,7 @@ CREATE TABLE public.subscribers (
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    tracking boolean DEFAULT false NOT NULL,
     CONSTRAINT subscribers_canonical_check CHECK ((length(canonical) <= 254))
 );
 
@@ -741,6 +759,8 @@ COMMENT ON COLUMN public.subscribers.wire IS 'local part as typed at A-label dom
 
 COMMENT ON COLUMN public.subscribers.provider IS 'who receives mail for the domain: google, microsoft, yahoo, apple …, or other';
 
+COMMENT ON COLUMN public.subscribers.tracking IS 'agreed that clicks are counted per reader; off unless the reader said so';
+
 CREATE TABLE public.subscriptions (
     subscriber_id bigint NOT NULL,
     list_id bigint NOT NULL,
@@ -750,12 +770,24 @@ CREATE TABLE public.subscriptions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     confirmed_at timestamp with time zone,
     unsubscribed_at timestamp with time zone,
+    topics_off bigint DEFAULT 0 NOT NULL,
+    frequency text DEFAULT 'each'::text NOT NULL,
+    paused_until timestamp with time zone,
+    expires_at timestamp with time zone,
     CONSTRAINT subscriptions_check CHECK (((state = 'confirmed'::text) <= (confirmed_at IS NOT NULL))),
     CONSTRAINT subscriptions_check1 CHECK (((state = 'unsubscribed'::text) = (unsubscribed_at IS NOT NULL))),
-    CONSTRAINT subscriptions_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'confirmed'::text, 'unsubscribed'::text])))
+    CONSTRAINT subscriptions_frequency_check CHECK ((frequency = ANY (ARRAY['each'::text, 'weekly'::text]))),
+    CONSTRAINT subscriptions_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'confirmed'::text, 'unsubscribed'::text]))),
+    CONSTRAINT subscriptions_topics_off_check CHECK ((topics_off >= 0))
 );
 
 COMMENT ON COLUMN public.subscriptions.shuffle IS 'a random number, drawn once: a send walks its list in this order, so that any first slice is a fair sample and the walk can be resumed';
+
+COMMENT ON COLUMN public.subscriptions.topics_off IS 'bits of the topics that the reader does not want; a new topic is wanted';
+
+COMMENT ON COLUMN public.subscriptions.frequency IS 'each edition, or the weekly campaign alone';
+
+COMMENT ON COLUMN public.subscriptions.expires_at IS 'when an implied consent ends; null: the consent is express and does not end';
 
 CREATE TABLE public.suppressions (
     id bigint NOT NULL,
@@ -782,10 +814,14 @@ CREATE VIEW public.mailable AS
     s.provider,
     s.name,
     s.language,
-    s.supporter
+    s.supporter,
+    sn.topics_off,
+    sn.frequency,
+    sn.created_at AS joined_at,
+    s.attributes
    FROM (public.subscriptions sn
      JOIN public.subscribers s ON ((s.id = sn.subscriber_id)))
-  WHERE ((sn.state = 'confirmed'::text) AND (NOT (EXISTS ( SELECT 1
+  WHERE ((sn.state = 'confirmed'::text) AND ((sn.paused_until IS NULL) OR (sn.paused_until <= now())) AND ((sn.expires_at IS NULL) OR (sn.expires_at > now())) AND (NOT (EXISTS ( SELECT 1
            FROM public.suppressions x
           WHERE (x.address_hash = s.address_hash)))));
 
@@ -817,9 +853,11 @@ CREATE TABLE public.outbox (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
     CONSTRAINT outbox_check CHECK (((finished_at IS NOT NULL) = (state <> 'queued'::text))),
-    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['proof'::text, 'confirm'::text]))),
+    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['proof'::text, 'confirm'::text, 'letter'::text, 'issue'::text]))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'accepted'::text, 'failed'::text])))
 );
+
+COMMENT ON COLUMN public.outbox.kind IS 'letter: any other mail of the service to one reader; issue: a past campaign that one reader asked for';
 
 ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.outbox_id_seq
@@ -840,6 +878,31 @@ CREATE TABLE public.permits (
 );
 
 COMMENT ON TABLE public.permits IS 'the deliveries whose final dot a sending process may have written; those without an outcome after a crash are the doubts. Each group of permits adds a row with all that is at risk and removes the one before it';
+
+CREATE TABLE public.publications (
+    id bigint NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    home_url text DEFAULT ''::text NOT NULL,
+    language text DEFAULT 'en'::text NOT NULL,
+    accent_colour text DEFAULT '#1f4e79'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT publications_accent_colour_check CHECK ((accent_colour ~ '^#[0-9a-f]{6}$'::text)),
+    CONSTRAINT publications_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT publications_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+COMMENT ON TABLE public.publications IS 'who publishes several lists and offers them together on one sign-up page';
+
+ALTER TABLE public.publications ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.publications_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE VIEW public.recent_leaves AS
  SELECT leaves.subscriber_id,
@@ -893,6 +956,33 @@ ALTER TABLE public.subscribers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
 
 ALTER TABLE public.suppressions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.suppressions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.topics (
+    id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    "bit" smallint NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT topics_bit_check CHECK ((("bit" >= 0) AND ("bit" <= 29))),
+    CONSTRAINT topics_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT topics_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+COMMENT ON TABLE public.topics IS 'interests within a list that a reader can switch off';
+
+COMMENT ON COLUMN public.topics."bit" IS 'its place in subscriptions.topics_off; never given to another topic';
+
+ALTER TABLE public.topics ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.topics_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1020,6 +1110,12 @@ ALTER TABLE ONLY public.outcomes
 ALTER TABLE ONLY public.permits
     ADD CONSTRAINT permits_pkey PRIMARY KEY (process, serial);
 
+ALTER TABLE ONLY public.publications
+    ADD CONSTRAINT publications_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.publications
+    ADD CONSTRAINT publications_slug_key UNIQUE (slug);
+
 ALTER TABLE ONLY public.relay_days
     ADD CONSTRAINT relay_days_pkey PRIMARY KEY (relay, day);
 
@@ -1052,6 +1148,15 @@ ALTER TABLE ONLY public.suppressions
 
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_list_id_bit_key UNIQUE (list_id, "bit");
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_list_id_slug_key UNIQUE (list_id, slug);
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_pkey PRIMARY KEY (id);
 
 CREATE INDEX articles_feed ON public.articles USING btree (feed_id, published_at DESC);
 
@@ -1136,6 +1241,9 @@ ALTER TABLE ONLY public.feed_items
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
 
+ALTER TABLE ONLY public.lists
+    ADD CONSTRAINT lists_publication_id_fkey FOREIGN KEY (publication_id) REFERENCES public.publications(id);
+
 ALTER TABLE ONLY public.retries
     ADD CONSTRAINT retries_chunk_id_fkey FOREIGN KEY (chunk_id) REFERENCES public.chunks(id);
 
@@ -1144,3 +1252,6 @@ ALTER TABLE ONLY public.subscriptions
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);

@@ -19,6 +19,7 @@ import (
 	"mailer/internal/dkim"
 	"mailer/internal/errs"
 	"mailer/internal/fetch"
+	"mailer/internal/letters"
 	"mailer/internal/links"
 	"mailer/internal/render"
 	"mailer/internal/reports"
@@ -39,6 +40,7 @@ type app struct {
 	articles    *articles.Store
 	appeals     *appeals.Store
 	delivery    *delivery.Store
+	letters     *letters.Service
 	campaigns   *campaigns.Service
 	reports     *reports.Store
 }
@@ -143,10 +145,12 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	return nil
 }
 
-// openCampaigns opens the one room that depends on where the public pages are, which a development server may learn late.
+// openCampaigns opens the rooms that depend on where the public pages are, which a development server may learn late.
 func (a *app) openCampaigns() {
+	a.letters = letters.New(letters.Deps{Ring: a.ring, DKIM: a.dkim, Templates: a.templates, URLs: links.URLs{Base: a.cfg.BaseURL},
+		MailDomain: a.cfg.MailDomain, Now: time.Now})
 	a.campaigns = campaigns.New(campaigns.Deps{DB: a.db, Ring: a.ring, DKIM: a.dkim, Lists: a.subscribers, Articles: a.articles, Appeals: a.appeals,
-		Delivery: a.delivery, Templates: a.templates, URLs: links.URLs{Base: a.cfg.BaseURL}, MailDomain: a.cfg.MailDomain,
+		Delivery: a.delivery, Templates: a.templates, Letters: a.letters, URLs: links.URLs{Base: a.cfg.BaseURL}, MailDomain: a.cfg.MailDomain,
 		Development: !a.cfg.Production, Now: time.Now, Log: a.log,
 		Caution: campaigns.Caution{UndoWindow: a.cfg.UndoWindow, FirstSlice: a.cfg.FirstSlice, SliceWait: a.cfg.SliceWait}})
 }

@@ -32,6 +32,7 @@ var rooms = []string{
 	"internal/render",
 	"internal/relay",
 	"internal/subscribers",
+	"internal/letters",
 	"internal/articles",
 	"internal/delivery",
 	"internal/appeals",

@@ -54,6 +54,9 @@ type listFields struct {
 	LogoHeight     *int    `toml:"logo_height" help:"Height of the logo as shown, in pixels."`
 	AccentColour   *string `toml:"accent_colour" help:"Colour of links and buttons, such as #1f4e79."`
 	PaperColour    *string `toml:"paper_colour" help:"Colour of the background, such as #fdfdfb."`
+	SignupOpen     *bool   `toml:"signup_open" name:"signup-open" negatable:"" help:"Whether anybody may sign up on the public page."`
+	ArchiveOpen    *bool   `toml:"archive_open" name:"archive-open" negatable:"" help:"Whether past campaigns stand on public pages."`
+	NoWelcome      *bool   `toml:"no_welcome" name:"no-welcome" help:"Send no welcome mail to who confirms."`
 }
 
 // apply sets what was given.
@@ -68,6 +71,11 @@ func (f listFields) apply(l *subscribers.List) {
 		{f.Language, &l.Language}, {f.TimeZone, &l.TimeZone}, {f.LogoURL, &l.LogoURL},
 		{f.AccentColour, &l.AccentColour}, {f.PaperColour, &l.PaperColour},
 	} {
+		if s.from != nil {
+			*s.to = *s.from
+		}
+	}
+	for _, s := range []struct{ from, to *bool }{{f.SignupOpen, &l.SignupOpen}, {f.ArchiveOpen, &l.ArchiveOpen}, {f.NoWelcome, &l.NoWelcome}} {
 		if s.from != nil {
 			*s.to = *s.from
 		}
@@ -203,7 +211,7 @@ func showList(p *program, a *app, l subscribers.List, n *subscribers.Counts) err
 		pairs(w, "list", l.Slug, "name", l.Name, "description", l.Description, "from", l.FromName+" <"+l.FromAddress+">", "reply to", l.ReplyTo,
 			"envelope domain", l.EnvelopeDomain, "dkim", signing, "publisher", l.LegalName, "postal address", l.PostalAddress, "contact", l.Contact,
 			"home", l.HomeURL, "reason", l.Reason, "language", l.Language, "time zone", l.TimeZone, "logo", l.LogoURL,
-			"colours", l.AccentColour+" on "+l.PaperColour)
+			"colours", l.AccentColour+" on "+l.PaperColour, "sign-up page", l.SignupOpen, "public archive", l.ArchiveOpen, "welcome mail", !l.NoWelcome)
 		if n != nil {
 			pairs(w, "readers", fmt.Sprintf("%d get mail; %d confirmed, %d pending, %d unsubscribed, %d suppressed; %d supporters",
 				n.Mailable, n.Confirmed, n.Pending, n.Unsubscribed, n.Suppressed, n.Supporters))

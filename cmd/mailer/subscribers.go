@@ -68,7 +68,7 @@ func (c *subscriberAddCmd) Run(ctx context.Context, p *program) error {
 			if err != nil || !added.NeedsConfirm {
 				return err
 			}
-			asked, err = a.campaigns.ConfirmMail(ctx, tx, l, added.Subscriber)
+			asked, err = a.letters.Confirm(ctx, tx, l, added.Subscriber)
 			return err
 		})
 		if err != nil {

@@ -24,6 +24,7 @@ import (
 	"mailer/internal/delivery"
 	"mailer/internal/dkim"
 	"mailer/internal/errs"
+	"mailer/internal/letters"
 	"mailer/internal/links"
 	"mailer/internal/render"
 	"mailer/internal/subscribers"
@@ -39,6 +40,7 @@ type Deps struct {
 	Appeals     *appeals.Store
 	Delivery    *delivery.Store
 	Templates   *render.Templates
+	Letters     *letters.Service
 	URLs        links.URLs // where the public pages are
 	MailDomain  string     // right side of Message-ID and List-Id
 	Development bool       // nothing leaves the machine: links to http://localhost are no fault

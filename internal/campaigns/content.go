@@ -34,7 +34,8 @@ func storiesOf(blocks []render.Block) []render.Story {
 // list, such as sender and postal address. The look of the template is not part of it (that is the operator's, and
 // the program must be replaceable while a campaign waits), nor is the time of the send, which a person chooses.
 func hashOf(template string, c content, l subscribers.List) ([]byte, error) {
-	l.CreatedAt, l.ArchivedAt, l.Description, l.EnvelopeDomain = time.Time{}, nil, "", "" // no reader sees these
+	l.CreatedAt, l.ArchivedAt, l.Description, l.EnvelopeDomain = time.Time{}, nil, "", "" // no reader of the mail sees these
+	l.PublicationID, l.SignupOpen, l.ArchiveOpen, l.NoWelcome = nil, false, false, false
 	data, err := json.Marshal(struct {
 		Template string
 		Content  content

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mailer/internal/letters"
 	"mailer/internal/links"
 	"mailer/internal/message"
 	"mailer/internal/render"
@@ -20,13 +21,6 @@ const (
 	everyoneGroups  = uint64(1) << appealGroup
 	supporterGroups = uint64(0)
 )
-
-// renderList is what a mail says of its list.
-func renderList(l subscribers.List) render.List {
-	return render.List{Name: l.Name, LegalName: l.LegalName, PostalAddress: l.PostalAddress, Contact: l.Contact, HomeURL: l.HomeURL,
-		Reason: l.Reason, Language: l.Language, TimeZone: l.TimeZone, LogoURL: l.LogoURL, LogoWidth: l.LogoWidth, LogoHeight: l.LogoHeight,
-		Accent: l.AccentColour, Paper: l.PaperColour, FromName: l.FromName}
-}
 
 // printed is a campaign rendered and compiled.
 type printed struct {
@@ -60,7 +54,7 @@ func (s *Service) print(c Campaign, ct content, l subscribers.List, at time.Time
 	if there, err := loadZone(c.TimeZone); err == nil {
 		day = day.In(there)
 	}
-	rc := render.Content{List: renderList(l), Template: c.Template, Subject: ct.Subject, Preheader: ct.Preheader, Date: day,
+	rc := render.Content{List: letters.List(l), Template: c.Template, Subject: ct.Subject, Preheader: ct.Preheader, Date: day,
 		Blocks: make([]render.Block, len(ct.Blocks)), LeaveBase: s.URLs.LeaveBase(), AppealGroup: appealGroup, Proof: p == forProof}
 	copy(rc.Blocks, ct.Blocks)
 	if p == forSend {

@@ -20,6 +20,7 @@ import (
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
 	"mailer/internal/fetch"
+	"mailer/internal/letters"
 	"mailer/internal/links"
 	"mailer/internal/message"
 	"mailer/internal/render"
@@ -93,9 +94,10 @@ func (r *room) process(d *sqlx.DB) *Service {
 	at := r.site.Listener.Addr().String()
 	lists := subscribers.NewStore(d, ring)
 	lists.Now = r.now
-	return New(Deps{DB: d, Ring: ring, Lists: lists, Articles: articles.NewStore(d, fetch.New(fetch.Options{AllowPrivate: true, AllowHosts: []string{at, strings.Replace(at, "127.0.0.1", "localhost", 1)}}), r.now),
+	urls := links.URLs{Base: "https://news.example.org"}
+	return New(Deps{DB: d, Ring: ring, Lists: lists, Letters: letters.New(letters.Deps{Ring: ring, Templates: templates, URLs: urls, MailDomain: "mail.example.org", Now: r.now}), Articles: articles.NewStore(d, fetch.New(fetch.Options{AllowPrivate: true, AllowHosts: []string{at, strings.Replace(at, "127.0.0.1", "localhost", 1)}}), r.now),
 		Appeals: appeals.NewStore(d, r.now), Delivery: delivery.NewStore(d, ring, lists), Templates: templates,
-		URLs: links.URLs{Base: "https://news.example.org"}, MailDomain: "mail.example.org", Now: r.now,
+		URLs: urls, MailDomain: "mail.example.org", Now: r.now,
 		Log: slog.New(slog.DiscardHandler)})
 }
 

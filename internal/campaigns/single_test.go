@@ -139,7 +139,7 @@ func TestConfirmMail(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			asked, err = r.ConfirmMail(t.Context(), tx, l, a.Subscriber)
+			asked, err = r.Letters.Confirm(t.Context(), tx, l, a.Subscriber)
 			return err
 		})
 		if err != nil {

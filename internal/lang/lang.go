@@ -70,11 +70,21 @@ func flatten(prefix string, tree map[string]any, into map[string]string) {
 
 // For returns the words of the language that fits tag (BCP 47, "fr-CA") best, and English where none does.
 func For(tag string) *Words {
-	primary, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(tag)), "_", "-"), "-")
-	if w, ok := languages[primary]; ok {
+	if w, ok := languages[primary(tag)]; ok {
 		return w
 	}
 	return languages["en"]
+}
+
+// Speaks reports whether there are words of the language of tag, so that For does not fall back to English.
+func Speaks(tag string) bool {
+	return strings.TrimSpace(tag) != "" && strings.EqualFold(primary(tag), For(tag).tag)
+}
+
+// primary is the first part of a language tag, in small letters.
+func primary(tag string) string {
+	p, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(tag)), "_", "-"), "-")
+	return p
 }
 
 // Has reports whether key names a word, in English at least.
@@ -120,8 +130,7 @@ var rtl = map[string]bool{"ar": true, "arc": true, "ckb": true, "dv": true, "fa"
 
 // DirOf returns the direction of the script that the language of tag is written in, whether or not we have its words.
 func DirOf(tag string) string {
-	primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
-	if rtl[primary] {
+	if rtl[primary(tag)] {
 		return "rtl"
 	}
 	return "ltr"

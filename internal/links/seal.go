@@ -21,10 +21,13 @@ const (
 	view
 	gift
 	bounce
+	preferences
+	proof
 	purposes // how many there are
 )
 
-var purposeNames = [purposes]string{leave: "leave", confirm: "confirm", view: "view", gift: "gift", bounce: "bounce"}
+var purposeNames = [purposes]string{leave: "leave", confirm: "confirm", view: "view", gift: "gift", bounce: "bounce",
+	preferences: "preferences", proof: "proof"}
 
 const (
 	tagSize  = 16            // 128 bits

@@ -23,6 +23,9 @@ const (
 	viewPlain    = wideID
 	giftPlain    = wideID + variantID
 	bouncePlain  = wideID + wideID
+
+	preferencesPlain = wideID + listID + wideID
+	proofPlain       = 1 + wideID + listID + wideID
 )
 
 // Leave names a reader's subscription and the campaign whose mail carried the link; campaign 0 means none. The token may
@@ -43,6 +46,28 @@ type Gift struct{ Campaign, Variant int64 }
 
 // Bounce names one delivery, in envelope senders and correlation headers.
 type Bounce struct{ Campaign, Subscriber int64 }
+
+// Preferences names a reader and the subscription and campaign whose mail carried the link; campaign 0 means none. It opens the
+// preference centre, which shows nothing of the reader but a masked address, and never expires.
+type Preferences struct{ Subscriber, List, Campaign int64 }
+
+// Act is what a Proof was mailed for.
+type Act uint8
+
+// Acts that need a fresh proof.
+const (
+	ActPersonal   Act = iota + 1 // see and change what is personal, export, erase
+	ActNewAddress                // confirm, at the new address, a change of address; List holds the number of the change
+	ActOldAddress                // confirm it at the old one
+)
+
+// Proof shows that its bearer reads mail of a reader, since it was mailed to the address just now. Issued has a precision of one
+// second; the caller decides what is too old.
+type Proof struct {
+	Act              Act
+	Subscriber, List int64
+	Issued           time.Time
+}
 
 // Leave returns the token of l: 40 base64url characters.
 func (s *Signer) Leave(l Leave) string {
@@ -77,6 +102,25 @@ func (s *Signer) Gift(g Gift) string {
 	return base64.RawURLEncoding.EncodeToString(s.seal(gift, p[:]))
 }
 
+// Preferences returns the token of p: 40 base64url characters.
+func (s *Signer) Preferences(p Preferences) string {
+	var b [preferencesPlain]byte
+	putID(b[:wideID], p.Subscriber)
+	putID(b[wideID:wideID+listID], p.List)
+	putID(b[wideID+listID:], p.Campaign)
+	return base64.RawURLEncoding.EncodeToString(s.seal(preferences, b[:]))
+}
+
+// Proof returns the token of p: 42 base64url characters.
+func (s *Signer) Proof(p Proof) string {
+	var b [proofPlain]byte
+	b[0] = byte(p.Act)
+	putID(b[1:1+wideID], p.Subscriber)
+	putID(b[1+wideID:1+wideID+listID], p.List)
+	putID(b[1+wideID+listID:], p.Issued.Unix())
+	return base64.RawURLEncoding.EncodeToString(s.seal(proof, b[:]))
+}
+
 // Bounce returns the token of b: 44 characters of lower-case base32, since mail servers may fold the case of a local part.
 func (s *Signer) Bounce(b Bounce) string {
 	var p [bouncePlain]byte
@@ -104,6 +148,16 @@ func (r *Ring) ViewToken(id KeyID, v View) string {
 // GiftToken is Signer.Gift under the secret id; see LeaveToken.
 func (r *Ring) GiftToken(id KeyID, g Gift) string {
 	return r.with(id, func(s *Signer) string { return s.Gift(g) })
+}
+
+// PreferencesToken is Signer.Preferences under the secret id; see LeaveToken.
+func (r *Ring) PreferencesToken(id KeyID, p Preferences) string {
+	return r.with(id, func(s *Signer) string { return s.Preferences(p) })
+}
+
+// ProofToken is Signer.Proof under the secret id; see LeaveToken.
+func (r *Ring) ProofToken(id KeyID, p Proof) string {
+	return r.with(id, func(s *Signer) string { return s.Proof(p) })
 }
 
 // BounceToken is Signer.Bounce under the secret id; see LeaveToken.
@@ -146,6 +200,25 @@ func (r *Ring) ParseGift(tok string) (Gift, error) {
 		return Gift{}, err
 	}
 	return Gift{Campaign: getID(p[:wideID]), Variant: getID(p[wideID:])}, nil
+}
+
+// ParsePreferences returns what a preferences token names. Anything but a genuine one is errs.NotFound.
+func (r *Ring) ParsePreferences(tok string) (Preferences, error) {
+	var b [preferencesPlain]byte
+	if err := r.parse(preferences, tok, b[:]); err != nil {
+		return Preferences{}, err
+	}
+	return Preferences{Subscriber: getID(b[:wideID]), List: getID(b[wideID : wideID+listID]), Campaign: getID(b[wideID+listID:])}, nil
+}
+
+// ParseProof returns what a proof token names, however old. Anything but a genuine one is errs.NotFound.
+func (r *Ring) ParseProof(tok string) (Proof, error) {
+	var b [proofPlain]byte
+	if err := r.parse(proof, tok, b[:]); err != nil {
+		return Proof{}, err
+	}
+	return Proof{Act: Act(b[0]), Subscriber: getID(b[1 : 1+wideID]), List: getID(b[1+wideID : 1+wideID+listID]),
+		Issued: time.Unix(getID(b[1+wideID+listID:]), 0).UTC()}, nil
 }
 
 // ParseBounce returns the delivery a bounce token names, in whatever case it comes back. Anything but a genuine one is

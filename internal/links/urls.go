@@ -19,6 +19,15 @@ func (u URLs) Leave(token string) string { return u.LeaveBase() + token }
 // Confirm returns the address of the page that confirms a subscription.
 func (u URLs) Confirm(token string) string { return u.Base + "/c/" + token }
 
+// PreferencesBase returns what a preferences token is appended to.
+func (u URLs) PreferencesBase() string { return u.Base + "/p/" }
+
+// Preferences returns the address of the preference centre of a token.
+func (u URLs) Preferences(token string) string { return u.PreferencesBase() + token }
+
+// Proof returns the address that a fresh link in a mail leads to.
+func (u URLs) Proof(token string) string { return u.Base + "/me/" + token }
+
 // View returns the address of a campaign in the browser.
 func (u URLs) View(token string) string { return u.Base + "/v/" + token }
 

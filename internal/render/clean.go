@@ -20,6 +20,7 @@ const (
 	maxRole      = 160
 	maxBio       = 600
 	maxSection   = 80
+	maxParagraph = 1000     // of a letter
 	maxRaw       = 16 << 10 // octets of a single line that are looked at at all
 	maxAuthors   = 6        // named in a byline; the rest are counted
 	shortestLine = 40       // of a preheader

@@ -103,6 +103,9 @@ const (
 	TemplateStory  = "story"
 )
 
+// TemplateLetter is the template of single mails.
+const TemplateLetter = "letter"
+
 // DefaultAppealGroup is the optional group that appeals stand in where Content names none.
 const DefaultAppealGroup = 1
 
@@ -120,11 +123,18 @@ type Content struct {
 	Proof       bool   // a test copy: says so, and its leave link does nothing
 }
 
-// ConfirmContent is what the mail says that asks for a confirmation.
-type ConfirmContent struct {
-	List       List
-	Address    string // the address that was given; may be empty
-	ConfirmURL string
+// Letter is what a single mail of the service to one reader says, such as the one that asks for a confirmation. All of it is
+// plain text.
+type Letter struct {
+	List       List // in the language of the letter
+	Subject    string
+	Preheader  string
+	Heading    string
+	Paragraphs []string
+	Button     string // of URL; both or neither
+	URL        string
+	Note       string // in small print below
+	LeaveURL   string // empty where there is nothing to leave yet
 }
 
 // Output is a mail rendered: HTML and Text with the marks of the message engine in them, and Web for browsers, with

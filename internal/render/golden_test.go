@@ -22,12 +22,11 @@ func TestGolden(t *testing.T) {
 	french.List.Language = "fr"
 	supporter := reader
 	supporter.Groups, supporter.Name = supporters, ""
-	marks := message.NewMarks("golden")
-	out, err := builtin.Confirm(sampleConfirm(), marks)
+	out, err := builtin.Letter(sampleLetter())
 	if err != nil {
 		t.Fatal(err)
 	}
-	confirm := draftOf(sample(TemplateDigest), marks)
+	confirm := draftOf(sample(TemplateDigest), nil)
 	confirm.Bulk, confirm.AutoSubmitted, confirm.HTML, confirm.Text, confirm.Subject = false, true, out.HTML, out.Text, "Please confirm: The Lantern"
 	for name, got := range map[string][]byte{
 		"digest":           send(t, sample(TemplateDigest), reader).raw,
@@ -35,7 +34,7 @@ func TestGolden(t *testing.T) {
 		"digest-french":    send(t, french, reader).raw,
 		"story":            send(t, sample(TemplateStory), reader).raw,
 		"proof":            send(t, proof, reader).raw,
-		"confirm":          build(t, confirm, reader).raw,
+		"letter":           build(t, confirm, reader).raw,
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", name+".eml")

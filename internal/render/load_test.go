@@ -80,7 +80,7 @@ func TestBrokenOverride(t *testing.T) {
 		"a mark cut short":      {map[string]string{"footer.txt": built(t, "footer.txt", "\n{{.LeaveURL}}", "\n{{.LeaveURL}} {{printf \"%.54s\" .LeaveURL}}")}, []string{"digest", "mark"}},
 		"no postal address":     {map[string]string{"footer.html": built(t, "footer.html", "{{range .Address}}<br>{{.}}{{end}}", "")}, []string{"postal address"}},
 		"no legal name":         {map[string]string{"footer.txt": built(t, "footer.txt", "{{.LegalName}}\n", "\n")}, []string{"legal name"}},
-		"no confirm link":       {map[string]string{"confirm.txt": "{{template \"footer.txt\" .}}"}, []string{"confirm", "ConfirmURL"}},
+		"no link in a letter":   {map[string]string{"letter.txt": "{{template \"footer.txt\" .}}"}, []string{"letter", "LetterURL"}},
 		"personal page":         {map[string]string{"footer.html": built(t, "footer.html", "{{.Reason}}", `{{.Reason}} <a href="https://news.lantern.example/u/x">x</a>`)}, []string{"version for browsers"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,9 +117,9 @@ func TestRenderRefuses(t *testing.T) {
 			t.Errorf("%s: %v; want an error of kind Invalid", name, err)
 		}
 	}
-	c := sampleConfirm()
-	c.ConfirmURL = "javascript:alert(1)"
-	if _, err := builtin.Confirm(c, message.NewMarks("x")); errs.KindOf(err) != errs.Invalid {
-		t.Errorf("confirm: %v; want an error of kind Invalid", err)
+	c := sampleLetter()
+	c.URL = "javascript:alert(1)"
+	if _, err := builtin.Letter(c); errs.KindOf(err) != errs.Invalid {
+		t.Errorf("letter: %v; want an error of kind Invalid", err)
 	}
 }

@@ -221,34 +221,34 @@ func TestPreheader(t *testing.T) {
 	}
 }
 
-func TestConfirm(t *testing.T) {
+func TestLetter(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*ConfirmContent){
-		"sample": func(*ConfirmContent) {}, "no address": func(c *ConfirmContent) { c.Address = "" },
-		"French": func(c *ConfirmContent) { c.List.Language = "fr" }, "dark": func(c *ConfirmContent) { c.List.Paper = "#000000" },
+	for name, change := range map[string]func(*Letter){
+		"sample": func(*Letter) {}, "no button": func(c *Letter) { c.Button, c.URL = "", "" },
+		"French": func(c *Letter) { c.List.Language = "fr" }, "dark": func(c *Letter) { c.List.Paper = "#000000" },
+		"leave": func(c *Letter) { c.LeaveURL = "https://news.lantern.example/u/sample" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := sampleConfirm()
+			c := sampleLetter()
 			change(&c)
-			marks := message.NewMarks("x")
-			out, err := builtin.Confirm(c, marks)
+			out, err := builtin.Letter(c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := draftOf(sample(TemplateDigest), marks)
+			d := draftOf(sample(TemplateDigest), nil)
 			d.Bulk, d.AutoSubmitted, d.HTML, d.Text = false, true, out.HTML, out.Text
 			s := build(t, d, message.Reader{})
 			for _, p := range CheckHTML(s.html, hosts...) {
 				t.Errorf("%s: %s", p.Rule, p.Detail)
 			}
-			for _, w := range []string{c.ConfirmURL, c.List.LegalName, "12 Quay Street", c.Address} {
+			for _, w := range []string{c.URL, c.LeaveURL, c.List.LegalName, "12 Quay Street", c.Heading, c.Paragraphs[0], c.Note} {
 				if !strings.Contains(s.html, w) || !strings.Contains(flat(s.text), w) {
 					t.Errorf("a part lacks %q", w)
 				}
 			}
-			if strings.Contains(s.html+s.text, "/u/") {
-				t.Error("there is a link to leave what was not subscribed to yet")
+			if strings.Contains(s.html+s.text, "/u/") != (c.LeaveURL != "") {
+				t.Error("there is a link to leave what was not subscribed to yet, or none where one was asked for")
 			}
 		})
 	}

@@ -44,27 +44,21 @@ func (t *Templates) Render(c Content, m *message.Marks) (Output, error) {
 	return out, err
 }
 
-// Confirm renders the mail that asks for a confirmation. It has no marks, and no leave link: nothing was subscribed to yet.
-func (t *Templates) Confirm(c ConfirmContent, m *message.Marks) (Output, error) {
-	if code, reason := urlFault(c.ConfirmURL); code != "" && code != "localhost" {
-		return Output{}, errs.Field("confirm_url", "%s", reason)
-	}
-	var out Output
-	for _, marks := range []*message.Marks{m, nil} {
-		p, err := confirmPage(c, marks)
-		if err != nil {
-			return Output{}, err
-		}
-		if marks == nil {
-			out.Web, err = t.execute("confirm.html", p)
-		} else {
-			out, err = t.both("confirm", p)
-		}
-		if err != nil {
-			return Output{}, err
+// Letter renders a single mail. Output.Web is the same: nothing of a letter is on the web.
+func (t *Templates) Letter(c Letter) (Output, error) {
+	for field, url := range map[string]string{"url": c.URL, "leave_url": c.LeaveURL} {
+		if code, reason := urlFault(url); url != "" && code != "" && code != "localhost" {
+			return Output{}, errs.Field(field, "%s", reason)
 		}
 	}
-	return out, nil
+	if err := CheckSubject("subject", c.Subject+" "+c.Preheader); err != nil {
+		return Output{}, err
+	}
+	p, err := letterPage(c)
+	if err != nil {
+		return Output{}, err
+	}
+	return t.both(TemplateLetter, p)
 }
 
 // both executes a template's HTML and text.
@@ -194,18 +188,21 @@ func (c Content) stories() int {
 	return n
 }
 
-// confirmPage makes the page of the mail that asks for a confirmation.
-func confirmPage(c ConfirmContent, marks *message.Marks) (*Page, error) {
-	p, err := newPage(c.List, "", time.Time{}, marks)
+// letterPage makes the page of a single mail.
+func letterPage(c Letter) (*Page, error) {
+	p, err := newPage(c.List, c.Subject, time.Time{}, nil)
 	if err != nil {
 		return nil, err
 	}
-	p.Template = "confirm"
-	p.Subject = p.words.T("confirm.subject", p.Name)
-	p.Reason = ""
-	p.ConfirmURL, p.ConfirmAddress = c.ConfirmURL, plainLine(c.Address, 254)
-	p.Button = p.button(p.words.T("confirm.button"), c.ConfirmURL)
-	p.Preheader = pad(p.words.T("confirm.preheader", p.Name), p.words.T("confirm.ignore"))
+	p.Template, p.Reason, p.Web = TemplateLetter, "", false
+	p.Heading, p.LetterURL, p.Note, p.LeaveURL = plainLine(c.Heading, maxTitle), c.URL, plainLine(c.Note, maxParagraph), c.LeaveURL
+	for _, text := range c.Paragraphs {
+		p.Paragraphs = append(p.Paragraphs, plainLine(text, maxParagraph))
+	}
+	if c.URL != "" {
+		p.Button = p.button(c.Button, c.URL)
+	}
+	p.Preheader = pad(append([]string{c.Preheader, p.Note}, p.Paragraphs...)...)
 	p.Pad = padding
 	return p, nil
 }

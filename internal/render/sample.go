@@ -34,7 +34,10 @@ func sample(template string) Content {
 	return c
 }
 
-// sampleConfirm is what the confirm template is tried with.
-func sampleConfirm() ConfirmContent {
-	return ConfirmContent{List: sample(TemplateDigest).List, Address: "reader@example.org", ConfirmURL: "https://news.lantern.example/c/sample"}
+// sampleLetter is what the letter template is tried with.
+func sampleLetter() Letter {
+	return Letter{List: sample(TemplateDigest).List, Subject: "Please confirm: The Lantern", Preheader: "One click, and The Lantern is yours.", Heading: "Is this you?",
+		Paragraphs: []string{"Someone, we hope you, asked us to send The Lantern to reader@example.org. Please confirm that you want it."},
+		Button:     "Yes, send it to me", URL: "https://news.lantern.example/c/sample",
+		Note: "If it was not you, do nothing: without this click you will get no mail from us. The link works for seven days."}
 }

@@ -25,18 +25,17 @@ func (t *Templates) try() error {
 			}
 		}
 	}
-	c := sampleConfirm()
-	marks := message.NewMarks("try")
-	out, err := t.Confirm(c, marks)
+	c := sampleLetter()
+	out, err := t.Letter(c)
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(out.HTML, c.ConfirmURL) || !strings.Contains(out.Text, c.ConfirmURL) {
-		return lacks("confirm", "the link that confirms ({{.ConfirmURL}})")
+	if !strings.Contains(out.HTML, c.URL) || !strings.Contains(out.Text, c.URL) {
+		return lacks(TemplateLetter, "the link that it is about ({{.LetterURL}})")
 	}
-	d := draftOf(sample(TemplateDigest), marks)
+	d := draftOf(sample(TemplateDigest), nil)
 	d.Bulk = false
-	return t.accept("confirm", out, c.List, d)
+	return t.accept(TemplateLetter, out, c.List, d)
 }
 
 // draftOf is a message that differs from a real one in its addresses only.

@@ -17,7 +17,7 @@ import (
 // Page is what every template is given. A template may use its fields and call T and Plural; all of it is plain text unless
 // its type says HTML, and the templates escape it for where they put it.
 type Page struct {
-	Template           string // digest, story or confirm
+	Template           string // digest, story or letter
 	Subject, Preheader string
 	Pad                template.HTML // follows the preheader, so that a client shows nothing else behind it
 	Lang, Dir          string        // BCP 47; ltr or rtl
@@ -35,12 +35,14 @@ type Page struct {
 	Reason             string
 	Date               string // of the edition, with its weekday
 	ViewURL            string // empty in the version for browsers
-	LeaveURL           string // empty in the version for browsers and in the mail that asks for a confirmation
+	LeaveURL           string // empty in the version for browsers and in most single mails
 	Proof, Web         bool
 	Blocks             []*BlockView
-	ConfirmURL         string // only in the mail that asks for a confirmation
-	ConfirmAddress     string
-	Button             *ButtonView // likewise
+	Heading            string // this and the following are of single mails only
+	Paragraphs         []string
+	Button             *ButtonView // of LetterURL
+	LetterURL          string
+	Note               string
 
 	words *lang.Words
 	zone  *time.Location

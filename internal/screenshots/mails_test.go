@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailer/cmd/mailer/demo"
+	"mailer/internal/lang"
 	"mailer/internal/message"
 	"mailer/internal/render"
 )
@@ -92,12 +93,14 @@ func pages(t *testing.T) map[string]string {
 		}
 		out[name] = marks.Strip(mail.HTML, ^uint64(0))
 	}
-	marks := message.NewMarks("confirm")
-	mail, err := templates.Confirm(render.ConfirmContent{List: paper(), Address: "maya@example.org", ConfirmURL: site + "/c/7Hq2mVbXo1k"}, marks)
+	w := lang.For(paper().Language)
+	mail, err := templates.Letter(render.Letter{List: paper(), Subject: w.T("confirm.subject", paper().Name), Heading: w.T("confirm.heading"),
+		Paragraphs: []string{w.T("confirm.text", paper().Name, "maya@example.org")}, Button: w.T("confirm.button"), URL: site + "/c/7Hq2mVbXo1k",
+		Note: w.T("confirm.ignore")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out["confirm"] = marks.Strip(mail.HTML, 0)
+	out["confirm"] = mail.HTML
 	return out
 }
 

@@ -30,13 +30,17 @@ type List struct {
 	LogoHeight     int        `db:"logo_height" json:"logo_height"`
 	AccentColour   string     `db:"accent_colour" json:"accent_colour"` // #rrggbb
 	PaperColour    string     `db:"paper_colour" json:"paper_colour"`
+	PublicationID  *int64     `db:"publication_id" json:"publication_id,omitempty"`
+	SignupOpen     bool       `db:"signup_open" json:"signup_open"`   // anybody may sign up on the public page
+	ArchiveOpen    bool       `db:"archive_open" json:"archive_open"` // past campaigns stand on public pages
+	NoWelcome      bool       `db:"no_welcome" json:"no_welcome"`     // who confirms gets no welcome mail
 	CreatedAt      time.Time  `db:"created_at" json:"created_at"`
 	ArchivedAt     *time.Time `db:"archived_at" json:"archived_at,omitempty"`
 }
 
 const listColumns = `id, slug, name, description, from_name, from_address, reply_to, envelope_domain, legal_name,
 	postal_address, contact, home_url, reason, language, time_zone, logo_url, logo_width, logo_height, accent_colour,
-	paper_colour, created_at, archived_at`
+	paper_colour, publication_id, signup_open, archive_open, no_welcome, created_at, archived_at`
 
 // CreateList saves a new list and returns it as saved: trimmed, with the defaults of what was empty. It returns
 // errs.Invalid with the name of each column that is wrong, or errs.Conflict when the slug is taken.
@@ -47,10 +51,10 @@ func (s *Store) CreateList(ctx context.Context, l List) (List, error) {
 	}
 	rows, err := s.db.NamedQueryContext(ctx, `INSERT INTO lists (slug, name, description, from_name, from_address, reply_to,
 			envelope_domain, legal_name, postal_address, contact, home_url, reason, language, time_zone, logo_url, logo_width,
-			logo_height, accent_colour, paper_colour)
+			logo_height, accent_colour, paper_colour, publication_id, signup_open, archive_open, no_welcome)
 		VALUES (:slug, :name, :description, :from_name, :from_address, :reply_to,
 			:envelope_domain, :legal_name, :postal_address, :contact, :home_url, :reason, :language, :time_zone, :logo_url, :logo_width,
-			:logo_height, :accent_colour, :paper_colour)
+			:logo_height, :accent_colour, :paper_colour, :publication_id, :signup_open, :archive_open, :no_welcome)
 		RETURNING id, created_at`, l)
 	if err != nil {
 		return List{}, listError(err, l.Slug)
@@ -83,7 +87,8 @@ func (s *Store) UpdateList(ctx context.Context, l List) (List, error) {
 			from_address = :from_address, reply_to = :reply_to, envelope_domain = :envelope_domain, legal_name = :legal_name,
 			postal_address = :postal_address, contact = :contact, home_url = :home_url, reason = :reason, language = :language,
 			time_zone = :time_zone, logo_url = :logo_url, logo_width = :logo_width, logo_height = :logo_height,
-			accent_colour = :accent_colour, paper_colour = :paper_colour
+			accent_colour = :accent_colour, paper_colour = :paper_colour, publication_id = :publication_id,
+			signup_open = :signup_open, archive_open = :archive_open, no_welcome = :no_welcome
 		WHERE id = :id`, l)
 	if err != nil {
 		return List{}, db.Err(err, "save list "+l.Slug)

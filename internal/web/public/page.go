@@ -3,7 +3,7 @@ package public
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -17,14 +17,20 @@ import (
 )
 
 var (
-	//go:embed pages/page.html
-	pageHTML string
-	//go:embed pages/style.css
-	styleCSS string
+	//go:embed pages
+	files embed.FS
 
-	layout = template.Must(template.New("page").Parse(pageHTML))
-	style  = strings.TrimSpace(styleCSS)
+	// layout is the page.html around every page. The other files are what single pages have within it.
+	layout = template.Must(template.ParseFS(files, "pages/*.html"))
+	style  = strings.TrimSpace(must(files.ReadFile("pages/style.css")))
 )
+
+func must(b []byte, err error) string {
+	if err != nil {
+		panic(err) // embedded: can only fail in a build that no test has seen
+	}
+	return string(b)
+}
 
 // page is what every page of ours has; what is empty is left out.
 type page struct {
@@ -33,6 +39,7 @@ type page struct {
 	Accent  string // its colour
 	Heading template.HTML
 	Text    template.HTML
+	Body    template.HTML // what a page of its own kind has, see fill
 	Main    *button
 	Note    template.HTML
 	More    []*button
@@ -87,7 +94,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) 
 		styles += " " + hash(accent)
 	}
 	var b bytes.Buffer
-	err := layout.Execute(&b, struct {
+	err := layout.ExecuteTemplate(&b, "page.html", struct {
 		page
 		Style, Colour template.CSS
 	}{p, template.CSS(style), template.CSS(accent)})
