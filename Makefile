@@ -63,6 +63,10 @@ crashtest: postgres ## kill senders, relay and Postgres KILLS (200) times and co
 schema: postgres ## write migrations/schema.sql anew, after a change of the migrations
 	MAILER_TEST_REQUIRE_DB=1 $(GO) test -count 1 -run '^TestSchema' ./migrations -update
 
+.PHONY: axe
+axe: ## fetch axe-core with npm into .tools; the tests of pages in Chromium are skipped without it
+	@scripts/need-axe
+
 .PHONY: screenshots
 screenshots: postgres ## take pictures of each mail and page into docs/images (needs Chromium)
 	MAILER_TEST_REQUIRE_DB=1 MAILER_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count 1 -run Screenshot ./internal/screenshots

@@ -50,6 +50,7 @@ type options struct {
 	window    time.Duration // how long a relay-bound part is watched
 	latency   time.Duration // that relay's, for each answer
 	signing   time.Duration // how long bare signatures are made
+	calling   time.Duration // how long each public page is called
 	settings  []string      // of the sender, beyond the defaults
 	dir, json string
 	mailer    string // the program
@@ -62,13 +63,14 @@ func parse(args []string) (*options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&only, "only", "", "parts to run, such as 1,2,3 (default: all)")
 	f.IntVar(&o.repeat, "repeat", 1, "how often each part is run; the table has best and median")
-	f.IntVar(&o.readers, "readers", 100_000, "readers of parts 1, 2 and 7")
+	f.IntVar(&o.readers, "readers", 100_000, "readers of parts 1, 2, 7 and 10")
 	f.IntVar(&o.ordinary, "ordinary", 20_000, "messages of part 3, the ordinary way")
 	f.IntVar(&o.small, "small", 10_000, "readers of the small list of part 5")
-	f.IntVar(&o.million, "million", 1_000_000, "readers of the large list of parts 5 and 6")
+	f.IntVar(&o.million, "million", 1_000_000, "readers of the large list of parts 5, 6 and 9")
 	f.DurationVar(&o.window, "window", 15*time.Second, "how long parts 4 and 8 are watched")
 	f.DurationVar(&o.latency, "latency", 20*time.Millisecond, "how long the relay of parts 4 and 8 takes for each answer")
 	f.DurationVar(&o.signing, "signing", 5*time.Second, "how long part 7 makes bare signatures")
+	f.DurationVar(&o.calling, "calling", 5*time.Second, "how long part 10 calls each public page")
 	f.StringVar(&o.dir, "dir", "bin", "folder for the databases; on a real disk, or the figures are not worth much. Removed again")
 	f.StringVar(&o.json, "json", "bin/bench.json", "where the figures are written")
 	f.StringVar(&o.mailer, "mailer", "bin/mailer", "the program that is measured")
@@ -86,7 +88,7 @@ func parse(args []string) (*options, error) {
 	}
 	if quick { // one list for everything, as most of the time goes into making lists
 		o.readers, o.ordinary, o.small, o.million = 900, 100, 900, 900
-		o.window, o.latency, o.signing = 500*time.Millisecond, 60*time.Millisecond, 100*time.Millisecond
+		o.window, o.latency, o.signing, o.calling = 500*time.Millisecond, 60*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	}
 	for s := range strings.SplitSeq(only, ",") {
 		if s = strings.TrimSpace(s); s == "" {
@@ -121,9 +123,11 @@ var parts = []part{
 	{"the ordinary way", (*bench).ordinaryWay},
 	{"a relay that takes its time", (*bench).slowRelay},
 	{"peak memory", (*bench).memory},
-	{"launch and import", (*bench).million},
+	{"launch of a million", (*bench).million},
 	{"DKIM", (*bench).dkim},
 	{"several sending processes", (*bench).nodes},
+	{"import and export", (*bench).inAndOut},
+	{"public pages", (*bench).endpoints},
 }
 
 // run measures and returns what there is, also after an error.

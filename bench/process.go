@@ -127,6 +127,10 @@ func child() bool {
 		err = runLoop([]byte(spec))
 	case "ordinary":
 		err = runOrdinary([]byte(spec))
+	case "caller":
+		err = runCaller([]byte(spec))
+	case "bareweb":
+		err = runBareWeb([]byte(spec))
 	default:
 		err = errors.New("no such role")
 	}

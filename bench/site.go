@@ -28,8 +28,12 @@ type site struct {
 	extra   []string      // settings
 	took    time.Duration // of the import
 	spent   string        // processor time of it
+	memory  float64       // its peak, in MB
+	last    float64       // peak memory of the last command, in MB
 	digests int           // made so far
 }
+
+const benchSecret = "a-secret-of-a-benchmark-with-nothing-to-keep"
 
 // site returns the installation with so many readers, made when it is first asked for.
 func (b *bench) site(ctx context.Context, readers int) (*site, error) {
@@ -66,7 +70,7 @@ func (b *bench) newSite(ctx context.Context, name string, readers int) (*site, e
 	if err != nil {
 		return nil, err
 	}
-	s.took, s.spent = time.Since(start), spent()
+	s.took, s.spent, s.memory = time.Since(start), spent(), s.last
 	var report struct {
 		Added int `json:"added"`
 	}
@@ -120,7 +124,7 @@ func (s *site) newsroom(ctx context.Context) error {
 func (s *site) env(extra ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "MAILER_") })
 	env = append(env, "MAILER_DATABASE_URL="+s.url, "MAILER_SMTP_URL=smtp://127.0.0.1:9?tls=none", "MAILER_BASE_URL=https://news.example.org",
-		"MAILER_SECRET=a-secret-of-a-benchmark-with-nothing-to-keep")
+		"MAILER_SECRET="+benchSecret)
 	return slices.Concat(env, s.settings, s.extra, extra)
 }
 
@@ -131,6 +135,7 @@ func (s *site) mailer(ctx context.Context, args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	s.last = memoryOf(cmd.ProcessState)
 	if err != nil {
 		err = fmt.Errorf("mailer %s: %w: %s", strings.Join(args[:min(2, len(args))], " "), err, strings.TrimSpace(stderr.String()))
 	}

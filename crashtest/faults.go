@@ -243,7 +243,7 @@ func relayGone(s *session) {
 
 // relayMute has the relay say nothing for longer than anybody waits for an answer, and then go on.
 func relayMute(s *session) {
-	f := s.newField(plan{connections: 16, leavers: true, lasts: 6 * time.Second, haste: "lease=5s,retry=1s,relay=100ms,dot=2s,tick=1s"})
+	f := s.newField(plan{connections: 16, leavers: true, lasts: 6 * time.Second, haste: "lease=5s,retry=1s,relay=100ms,dot=2s,tick=1s,hold=1s"})
 	f.launch()
 	f.serve("")
 	for n := range 2 {

@@ -27,7 +27,7 @@ type plan struct {
 }
 
 // usualHaste are the waits of a scenario. The lease is short so that a kill costs seconds; it is still many times a group's round.
-const usualHaste = "lease=5s,retry=1s,relay=100ms,dot=10s,tick=1s"
+const usualHaste = "lease=5s,retry=1s,relay=100ms,dot=10s,tick=1s,hold=1s"
 
 // lease is what usualHaste says.
 const lease = 5 * time.Second

@@ -13,7 +13,7 @@ import (
 func storm(faults int) func(*session) {
 	return func(s *session) {
 		f := s.newField(plan{connections: 8 + s.rnd.IntN(9), pg: s.ownServer(0), leavers: true, lasts: time.Duration(faults) * time.Second,
-			relay: relaySpec{Defer: 0.01, Cut: 0.002}, haste: "lease=5s,retry=1s,relay=100ms,dot=4s,tick=1s"})
+			relay: relaySpec{Defer: 0.01, Cut: 0.002}, haste: "lease=5s,retry=1s,relay=100ms,dot=4s,tick=1s,hold=1s"})
 		f.launch()
 		st := &weather{field: f}
 		for n := range st.senders {

@@ -12,12 +12,116 @@ $$;
 
 COMMENT ON FUNCTION public.decided(campaign bigint, from_seq bigint, to_seq bigint) IS 'the outcome that decides each delivery of a range: the first terminal one, but an acceptance before any other (the reader has the mail) and anything known before unknown. More acceptances are copies. A function and not a view, so that the range reaches the index';
 
+CREATE FUNCTION public.list_has_nobody() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM subscriptions sn WHERE sn.list_id = OLD.id) THEN
+        RAISE EXCEPTION 'list % has subscriptions', OLD.id USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+
+CREATE FUNCTION public.list_is_there() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    missing bigint;
+BEGIN
+    SELECT f.list_id INTO missing FROM (SELECT DISTINCT list_id FROM fresh) f
+    WHERE NOT EXISTS (SELECT 1 FROM lists l WHERE l.id = f.list_id) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'there is no list %', missing USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.new_list_is_there() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM lists l WHERE l.id = NEW.list_id) THEN
+        RAISE EXCEPTION 'there is no list %', NEW.list_id USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.only_less_network() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_jsonb(NEW) - 'network' = to_jsonb(OLD) - 'network' THEN
+        IF NEW.network = '' THEN
+            RETURN NEW;
+        ELSIF OLD.network::inet <<= NEW.network::inet THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'consent_log is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
 END $$;
+
+CREATE FUNCTION public.take_limits(wanted bytea[], most integer[], per bigint[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- What is full is seen without waiting for anybody: in a flood that is nearly every call.
+    IF EXISTS (SELECT FROM unnest(wanted, most) w(k, m) JOIN limit_counts l ON l.key = w.k
+               WHERE l.until > clock_timestamp() AND l.n >= w.m) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO limit_counts (key, n, until) SELECT k, 0, clock_timestamp() FROM unnest(wanted) w(k) ORDER BY k
+        ON CONFLICT DO NOTHING;
+    PERFORM FROM limit_counts WHERE key = ANY (wanted) ORDER BY key FOR UPDATE;
+    IF EXISTS (SELECT FROM unnest(wanted, most) w(k, m) JOIN limit_counts l ON l.key = w.k
+               WHERE l.until > clock_timestamp() AND l.n >= w.m) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO limit_counts AS l (key, n, until)
+        SELECT k, 1, clock_timestamp() + p * interval '1 millisecond' FROM unnest(wanted, per) w(k, p) ORDER BY k
+        ON CONFLICT (key) DO UPDATE SET
+            n = CASE WHEN l.until > clock_timestamp() THEN l.n + 1 ELSE 1 END,
+            until = CASE WHEN l.until > clock_timestamp() THEN l.until ELSE excluded.until END;
+    RETURN true;
+END $$;
+
+COMMENT ON FUNCTION public.take_limits(wanted bytea[], most integer[], per bigint[]) IS 'counts one against every key, or against none when one is full; per is in milliseconds';
+
+CREATE TABLE public.address_changes (
+    id bigint NOT NULL,
+    subscriber_id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    old_canonical text NOT NULL,
+    address text NOT NULL,
+    canonical text NOT NULL,
+    wire text NOT NULL,
+    provider text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    old_confirmed_at timestamp with time zone,
+    new_confirmed_at timestamp with time zone,
+    done_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.address_changes IS 'wishes of readers to get their mail at another address: done when both addresses have confirmed; forgotten after some days';
+
+COMMENT ON COLUMN public.address_changes.list_id IS 'in whose name the reader is written to about it';
+
+COMMENT ON COLUMN public.address_changes.old_canonical IS 'the address when the wish was made: another change since makes it void';
+
+ALTER TABLE public.address_changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.address_changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.address_key (
     only_row boolean DEFAULT true NOT NULL,
@@ -31,10 +135,15 @@ CREATE TABLE public.appeal_clicks (
     campaign_id bigint NOT NULL,
     variant_id bigint NOT NULL,
     hour timestamp with time zone NOT NULL,
-    clicks bigint NOT NULL
+    clicks bigint NOT NULL,
+    machine_clicks bigint DEFAULT 0 NOT NULL
 );
 
 COMMENT ON TABLE public.appeal_clicks IS 'how often the button was followed, by campaign; nothing about who';
+
+COMMENT ON COLUMN public.appeal_clicks.clicks IS 'of people, as far as can be told';
+
+COMMENT ON COLUMN public.appeal_clicks.machine_clicks IS 'of programs that open every link of a mail: they opened one that people do not see';
 
 CREATE TABLE public.appeal_variants (
     id bigint NOT NULL,
@@ -180,12 +289,15 @@ CREATE TABLE public.campaign_blocks (
 CREATE TABLE public.campaign_stories (
     campaign_id bigint NOT NULL,
     article_id bigint NOT NULL,
-    picked jsonb NOT NULL
+    picked jsonb NOT NULL,
+    groups bigint DEFAULT 0 NOT NULL
 );
 
 COMMENT ON TABLE public.campaign_stories IS 'which stories a campaign carries, so that a digest can leave out what was already mailed';
 
 COMMENT ON COLUMN public.campaign_stories.picked IS 'the story as it was picked: what differs from it in a block is an editor''s change, what differs from it in the article is news';
+
+COMMENT ON COLUMN public.campaign_stories.groups IS 'optional groups that a reader must have had to be sent this story, as launched; 0: everybody';
 
 CREATE TABLE public.campaigns (
     id bigint NOT NULL,
@@ -228,9 +340,15 @@ CREATE TABLE public.campaigns (
     undo_window integer,
     slice_percent real,
     slice_wait integer,
+    frequency text DEFAULT 'all'::text NOT NULL,
+    segments text[],
+    exclude text[],
+    approved_audience bytea,
+    archive_hidden boolean DEFAULT false NOT NULL,
     CONSTRAINT campaigns_check CHECK (((state = 'launched'::text) = (launched_at IS NOT NULL))),
     CONSTRAINT campaigns_check1 CHECK (((state <> ALL (ARRAY['approved'::text, 'launched'::text])) OR (approved_hash IS NOT NULL))),
     CONSTRAINT campaigns_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
+    CONSTRAINT campaigns_frequency_check CHECK ((frequency = ANY (ARRAY['all'::text, 'each'::text, 'weekly'::text]))),
     CONSTRAINT campaigns_late_check CHECK ((late = ANY (ARRAY['hold'::text, 'send'::text, 'skip'::text]))),
     CONSTRAINT campaigns_min_stories_check CHECK ((min_stories >= 1)),
     CONSTRAINT campaigns_no_approval_check CHECK ((no_approval = ANY (ARRAY['send'::text, 'hold'::text, 'skip'::text]))),
@@ -265,6 +383,16 @@ COMMENT ON COLUMN public.campaigns.priority IS 'a higher one overtakes others at
 COMMENT ON COLUMN public.campaigns.undo_window IS 'seconds in which its launch can be taken back; null, here and in the two below: as the service is set';
 
 COMMENT ON COLUMN public.campaigns.slice_percent IS 'of the readers who get it first; 0: no first slice';
+
+COMMENT ON COLUMN public.campaigns.frequency IS 'whom it is for by how often they want mail: who chose each edition, who chose weekly, or all';
+
+COMMENT ON COLUMN public.campaigns.segments IS 'only readers in all of these segments; null: as the recipe of its digest says';
+
+COMMENT ON COLUMN public.campaigns.exclude IS 'no reader in any of these segments; null: as the recipe of its digest says';
+
+COMMENT ON COLUMN public.campaigns.approved_audience IS 'hash of the rules of its segments as they were approved';
+
+COMMENT ON COLUMN public.campaigns.archive_hidden IS 'an editor keeps it out of the public archive';
 
 ALTER TABLE public.campaigns ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.campaigns_id_seq
@@ -317,6 +445,57 @@ ALTER TABLE public.chunks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.click_salts (
+    day date NOT NULL,
+    salt bytea NOT NULL
+);
+
+COMMENT ON TABLE public.click_salts IS 'what the hashes of a day are made with, the same for all nodes; dropped soon after the day, and with it their meaning';
+
+CREATE TABLE public.confirm_asks (
+    id bigint NOT NULL,
+    subscriber_id bigint NOT NULL,
+    lists bigint[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT confirm_asks_lists_check CHECK ((lists <> '{}'::bigint[]))
+);
+
+COMMENT ON TABLE public.confirm_asks IS 'the lists that one confirm mail named: what its link may confirm';
+
+ALTER TABLE public.confirm_asks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.confirm_asks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.consent_kept (
+    id bigint NOT NULL,
+    address_hash bytea NOT NULL,
+    at timestamp with time zone NOT NULL,
+    list_id bigint,
+    event text NOT NULL,
+    method text NOT NULL,
+    source text NOT NULL,
+    wording text NOT NULL,
+    form_id bigint,
+    form_version integer,
+    erased_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.consent_kept IS 'how erased readers had agreed and left, for a limited time: found only by whoever knows the address, through its hash';
+
+ALTER TABLE public.consent_kept ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.consent_kept_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.consent_log (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -331,6 +510,7 @@ CREATE TABLE public.consent_log (
     form_id bigint,
     form_version integer,
     source_url text DEFAULT ''::text NOT NULL,
+    was jsonb,
     CONSTRAINT consent_log_event_check CHECK ((event = ANY (ARRAY['signed_up'::text, 'confirmed'::text, 'added'::text, 'imported'::text, 'unsubscribed'::text, 'unsubscribed_all'::text, 'undone'::text, 'suppressed'::text, 'unsuppressed'::text, 'changed'::text, 'paused'::text, 'address_changed'::text, 'expired'::text]))),
     CONSTRAINT consent_log_method_check CHECK ((method = ANY (ARRAY['one-click'::text, 'form'::text, 'mailto'::text, 'admin'::text, 'import'::text, 'complaint'::text, 'bounce'::text, 'confirm-link'::text, 'preferences'::text, 'schedule'::text])))
 );
@@ -338,6 +518,8 @@ CREATE TABLE public.consent_log (
 COMMENT ON COLUMN public.consent_log.source IS 'where the consent comes from, or what was changed, in words';
 
 COMMENT ON COLUMN public.consent_log.source_url IS 'the page on which the form stood';
+
+COMMENT ON COLUMN public.consent_log.was IS 'of a change of choices: what stood there before, for an undo';
 
 ALTER TABLE public.consent_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.consent_log_id_seq
@@ -454,9 +636,15 @@ CREATE TABLE public.sends (
     slice_of bigint,
     slice_out_at timestamp with time zone,
     resumed_at timestamp with time zone,
+    frequency text DEFAULT 'all'::text NOT NULL,
+    rule jsonb,
+    topic_groups bigint DEFAULT 0 NOT NULL,
+    story_groups bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    heading_groups bigint[] DEFAULT '{}'::bigint[] NOT NULL,
     CONSTRAINT sends_check CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'cancelled'::text, 'expired'::text])))),
     CONSTRAINT sends_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
     CONSTRAINT sends_envelope_domain_check CHECK ((envelope_domain <> ''::text)),
+    CONSTRAINT sends_frequency_check CHECK ((frequency = ANY (ARRAY['all'::text, 'each'::text, 'weekly'::text]))),
     CONSTRAINT sends_slice_percent_check CHECK (((slice_percent >= (0)::double precision) AND (slice_percent <= (50)::double precision))),
     CONSTRAINT sends_slice_state_check CHECK ((slice_state = ANY (ARRAY[''::text, 'out'::text, 'passed'::text, 'released'::text, 'failed'::text]))),
     CONSTRAINT sends_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'done'::text, 'cancelled'::text, 'expired'::text])))
@@ -480,6 +668,16 @@ COMMENT ON COLUMN public.sends.slice_state IS 'out: only the first slice is in t
 COMMENT ON COLUMN public.sends.slice_wait IS 'seconds between the end of writing the slice and the earliest decision about the rest';
 
 COMMENT ON COLUMN public.sends.slice_size IS 'readers in the first slice, of slice_of; null until they were counted';
+
+COMMENT ON COLUMN public.sends.frequency IS 'only readers who chose to hear this often are in the audience; all: everybody';
+
+COMMENT ON COLUMN public.sends.rule IS 'narrows the audience, in the language of segments; null: nobody is left out by it';
+
+COMMENT ON COLUMN public.sends.topic_groups IS 'groups of topics in the message: the group of a topic is 2 + its bit, switched off for who does not want it';
+
+COMMENT ON COLUMN public.sends.story_groups IS 'what a reader must have for each story; who has none of them is not in the audience. Empty: some story is always there';
+
+COMMENT ON COLUMN public.sends.heading_groups IS 'pairs: the group of a heading, and the groups of the stories below it. It is switched off for who has had all of these';
 
 CREATE VIEW public.delivery_state AS
  SELECT d.campaign_id,
@@ -560,6 +758,43 @@ CREATE TABLE public.doubt_decisions (
 
 COMMENT ON TABLE public.doubt_decisions IS 'what a person decided about a reader of whom it is not known whether the mail arrived';
 
+CREATE TABLE public.erasures (
+    id bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    asked_by text NOT NULL,
+    numbers bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    addresses text[] DEFAULT '{}'::text[] NOT NULL,
+    address_hash bytea,
+    campaign_ids bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    seqs bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    erased_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT erasures_check CHECK (((finished_at IS NOT NULL) = (address_hash IS NULL))),
+    CONSTRAINT erasures_check1 CHECK (((finished_at IS NULL) OR (numbers = '{}'::bigint[]))),
+    CONSTRAINT erasures_check2 CHECK (((erased_at IS NULL) = (addresses <> '{}'::text[])))
+);
+
+COMMENT ON TABLE public.erasures IS 'readers who asked to be forgotten: a job that is taken up again until it is done; then nothing here names them';
+
+COMMENT ON COLUMN public.erasures.asked_by IS 'reader, or the person who did it for them';
+
+COMMENT ON COLUMN public.erasures.numbers IS 'of the subscriber, the present one first; empty for an address that is not a subscriber''s, and in the end';
+
+COMMENT ON COLUMN public.erasures.seqs IS 'the deliveries that were blanked, with campaign_ids, until answers that were under way cannot come any more';
+
+COMMENT ON COLUMN public.erasures.erased_at IS 'when every room had forgotten the reader; the address is not here any more then';
+
+COMMENT ON COLUMN public.erasures.finished_at IS 'when what came in meanwhile was taken away as well';
+
+ALTER TABLE public.erasures ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.erasures_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.feed_items (
     feed_id bigint NOT NULL,
     guid text NOT NULL,
@@ -620,6 +855,60 @@ ALTER TABLE public.feeds ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.form_versions (
+    form_id bigint NOT NULL,
+    version integer NOT NULL,
+    wording text NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.form_versions IS 'every wording that a form has shown to somebody who signed up, whole and in its language; a change is a new version';
+
+CREATE TABLE public.forms (
+    id bigint NOT NULL,
+    list_id bigint,
+    publication_id bigint,
+    wording text DEFAULT ''::text NOT NULL,
+    sites text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT forms_check CHECK ((num_nonnulls(list_id, publication_id) = 1))
+);
+
+COMMENT ON TABLE public.forms IS 'the sign-up form of a list, or of all open lists of a publication';
+
+COMMENT ON COLUMN public.forms.wording IS 'what people agree to, in words of the publication''s own; empty: the fixed sentence of the language';
+
+COMMENT ON COLUMN public.forms.sites IS 'origins of other sites whose pages may hold the form, such as https://www.example.org';
+
+ALTER TABLE public.forms ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.forms_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.held_clicks (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    campaign_id bigint NOT NULL,
+    variant_id bigint NOT NULL,
+    mark bytea NOT NULL
+);
+
+COMMENT ON TABLE public.held_clicks IS 'clicks of the last minutes: a machine may show itself only after them';
+
+ALTER TABLE public.held_clicks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.held_clicks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.imports (
     id bigint NOT NULL,
     list_id bigint NOT NULL,
@@ -635,6 +924,9 @@ CREATE TABLE public.imports (
     rejected bigint DEFAULT 0 NOT NULL,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    done integer[] DEFAULT '{0,0}'::integer[] NOT NULL,
+    digests bytea[] DEFAULT '{NULL,NULL}'::bytea[] NOT NULL,
     CONSTRAINT imports_check CHECK ((rows = ((((((added + updated) + unchanged) + suppressed) + opted_out) + duplicates) + rejected)))
 );
 
@@ -642,8 +934,45 @@ COMMENT ON COLUMN public.imports.suppressed IS 'rows of people who had left or a
 
 COMMENT ON COLUMN public.imports.opted_out IS 'rows that said themselves that the person left, bounced or complained';
 
+COMMENT ON COLUMN public.imports.finished_at IS 'null: under way, or broken off and to be resumed';
+
+COMMENT ON COLUMN public.imports.options IS 'what the import was told, so that it can be resumed with the file alone';
+
+COMMENT ON COLUMN public.imports.done IS 'the last batch that each lane has merged; committed with it';
+
+COMMENT ON COLUMN public.imports.digests IS 'hash of all that was read up to that batch, for each lane: a resume needs the same file';
+
 ALTER TABLE public.imports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.imports_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.inbound (
+    id bigint NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kind text NOT NULL,
+    subscriber_id bigint NOT NULL,
+    list_id bigint DEFAULT 0 NOT NULL,
+    campaign_id bigint DEFAULT 0 NOT NULL,
+    auto_replied boolean DEFAULT false NOT NULL,
+    size bigint DEFAULT 0 NOT NULL,
+    data bytea,
+    handled_at timestamp with time zone,
+    CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['leave'::text, 'bounce'::text])))
+);
+
+COMMENT ON TABLE public.inbound IS 'mail that came back, from its arrival until it is dealt with; whose it is stood in the recipient''s token';
+
+COMMENT ON COLUMN public.inbound.auto_replied IS 'a vacation notice or the like: no wish of the reader''s';
+
+COMMENT ON COLUMN public.inbound.data IS 'the beginning of a bounce; of a wish to leave nothing is kept';
+
+ALTER TABLE public.inbound ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.inbound_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -664,6 +993,19 @@ CREATE TABLE public.lanes (
 
 COMMENT ON TABLE public.lanes IS 'lanes (relay and provider) that go slower than they may, because of what a reply said; until then, for all processes';
 
+CREATE TABLE public.leave_reasons (
+    list_id bigint NOT NULL,
+    campaign_id bigint DEFAULT 0 NOT NULL,
+    reason text NOT NULL,
+    day date DEFAULT CURRENT_DATE NOT NULL,
+    readers bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT leave_reasons_reason_check CHECK ((reason = ANY (ARRAY['often'::text, 'interest'::text, 'never'::text, 'other'::text])))
+);
+
+COMMENT ON TABLE public.leave_reasons IS 'why readers leave, where they say so; how many, nothing about who';
+
+COMMENT ON COLUMN public.leave_reasons.campaign_id IS 'whose mail carried the link; 0: none';
+
 CREATE TABLE public.leaves (
     subscriber_id bigint NOT NULL,
     list_id bigint,
@@ -681,6 +1023,15 @@ ALTER TABLE public.leaves ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE UNLOGGED TABLE public.limit_counts (
+    key bytea NOT NULL,
+    n integer NOT NULL,
+    until timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.limit_counts IS 'how often something was done within a time that began with the first; key: an HMAC of what is counted';
 
 CREATE TABLE public.lists (
     id bigint NOT NULL,
@@ -734,10 +1085,17 @@ ALTER TABLE public.lists ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.machine_marks (
+    mark bytea NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.machine_marks IS 'salted hashes of network and browser of who opened a link that people do not see; kept for a day';
+
 CREATE TABLE public.subscribers (
     id bigint NOT NULL,
     address text NOT NULL,
-    canonical text NOT NULL,
+    canonical text NOT NULL COLLATE pg_catalog."C",
     wire text NOT NULL,
     address_hash bytea NOT NULL,
     provider text NOT NULL,
@@ -757,6 +1115,8 @@ COMMENT ON COLUMN public.subscribers.canonical IS 'lower-case local part at A-la
 
 COMMENT ON COLUMN public.subscribers.wire IS 'local part as typed at A-label domain: what RCPT TO carries';
 
+COMMENT ON COLUMN public.subscribers.address_hash IS 'follows from canonical and is as unique; no index: look people up by canonical';
+
 COMMENT ON COLUMN public.subscribers.provider IS 'who receives mail for the domain: google, microsoft, yahoo, apple …, or other';
 
 COMMENT ON COLUMN public.subscribers.tracking IS 'agreed that clicks are counted per reader; off unless the reader said so';
@@ -774,6 +1134,7 @@ CREATE TABLE public.subscriptions (
     frequency text DEFAULT 'each'::text NOT NULL,
     paused_until timestamp with time zone,
     expires_at timestamp with time zone,
+    expiry_noted timestamp with time zone,
     CONSTRAINT subscriptions_check CHECK (((state = 'confirmed'::text) <= (confirmed_at IS NOT NULL))),
     CONSTRAINT subscriptions_check1 CHECK (((state = 'unsubscribed'::text) = (unsubscribed_at IS NOT NULL))),
     CONSTRAINT subscriptions_frequency_check CHECK ((frequency = ANY (ARRAY['each'::text, 'weekly'::text]))),
@@ -788,6 +1149,8 @@ COMMENT ON COLUMN public.subscriptions.topics_off IS 'bits of the topics that th
 COMMENT ON COLUMN public.subscriptions.frequency IS 'each edition, or the weekly campaign alone';
 
 COMMENT ON COLUMN public.subscriptions.expires_at IS 'when an implied consent ends; null: the consent is express and does not end';
+
+COMMENT ON COLUMN public.subscriptions.expiry_noted IS 'the expires_at whose passing stands in the consent log';
 
 CREATE TABLE public.suppressions (
     id bigint NOT NULL,
@@ -826,6 +1189,14 @@ CREATE VIEW public.mailable AS
           WHERE (x.address_hash = s.address_hash)))));
 
 COMMENT ON VIEW public.mailable IS 'who may be mailed for which list, now: the only door of other rooms to the reader tables';
+
+CREATE TABLE public.merged_subscribers (
+    id bigint NOT NULL,
+    into_id bigint NOT NULL,
+    merged_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.merged_subscribers IS 'readers who became another one, by a change to an address that had been theirs too: the links in their old mails act for that one';
 
 CREATE TABLE public.messages (
     campaign_id bigint NOT NULL,
@@ -868,6 +1239,14 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE VIEW public.past_sends AS
+ SELECT sends.campaign_id,
+    sends.list_id,
+    sends.created_at AS launched_at
+   FROM public.sends;
+
+COMMENT ON VIEW public.past_sends IS 'declared by delivery for segments: which campaigns were launched to which list';
+
 CREATE TABLE public.permits (
     process uuid NOT NULL,
     serial bigint NOT NULL,
@@ -878,6 +1257,20 @@ CREATE TABLE public.permits (
 );
 
 COMMENT ON TABLE public.permits IS 'the deliveries whose final dot a sending process may have written; those without an outcome after a crash are the doubts. Each group of permits adds a row with all that is at risk and removes the one before it';
+
+CREATE VIEW public.public_sends AS
+ SELECT s.campaign_id,
+    s.list_id,
+    GREATEST(s.not_before, s.undo_until) AS since,
+    ( SELECT max(m.revision) AS max
+           FROM public.messages m
+          WHERE (m.campaign_id = s.campaign_id)) AS revision
+   FROM public.sends s
+  WHERE ((s.rule IS NULL) AND (s.slice_state <> ALL (ARRAY['out'::text, 'failed'::text])) AND (GREATEST(s.not_before, s.undo_until) <= clock_timestamp()) AND ((s.state = ANY (ARRAY['running'::text, 'done'::text])) OR ((s.state = ANY (ARRAY['paused'::text, 'expired'::text])) AND (EXISTS ( SELECT
+           FROM public.chunks k
+          WHERE ((k.campaign_id = s.campaign_id) AND (k.accepted > 0)))))));
+
+COMMENT ON VIEW public.public_sends IS 'sends that anybody may know of: they go to the whole list, have begun, and nothing is in their way. Not those that were cancelled, still can be taken back, wait for what comes of their first slice, or stopped before anybody had them';
 
 CREATE TABLE public.publications (
     id bigint NOT NULL,
@@ -937,6 +1330,62 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE public.relay_states IS 'how each sending process finds each relay, for people; written when it changes and every few seconds';
 
+CREATE VIEW public.segment_uses AS
+ SELECT x.slug,
+    ('digest '::text || d.slug) AS used_by
+   FROM (public.digests d
+     CROSS JOIN LATERAL ( SELECT (jsonb_path_query(d.recipe, '$."segments"[*]'::jsonpath) #>> '{}'::text[]) AS slug
+        UNION
+         SELECT (jsonb_path_query(d.recipe, '$."exclude"[*]'::jsonpath) #>> '{}'::text[])) x)
+UNION ALL
+ SELECT x.slug,
+    ('campaign '::text || c.id) AS used_by
+   FROM (public.campaigns c
+     CROSS JOIN LATERAL ( SELECT unnest(c.segments) AS slug
+        UNION
+         SELECT unnest(c.exclude) AS unnest) x)
+  WHERE (c.state = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'held'::text]));
+
+COMMENT ON VIEW public.segment_uses IS 'declared by campaigns for segments: which of them are needed yet, and for what';
+
+CREATE TABLE public.segments (
+    id bigint NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    rule jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by text DEFAULT ''::text NOT NULL,
+    CONSTRAINT segments_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT segments_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+);
+
+COMMENT ON TABLE public.segments IS 'saved rules over readers';
+
+COMMENT ON COLUMN public.segments.rule IS 'what the program makes of the rule as it was written; it is checked again whenever it is read';
+
+ALTER TABLE public.segments ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.segments_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.send_repeats (
+    campaign_id bigint NOT NULL,
+    earlier bigint NOT NULL,
+    had bigint NOT NULL,
+    off bigint NOT NULL
+);
+
+COMMENT ON TABLE public.send_repeats IS 'stories of a send that earlier campaigns to other lists have carried: switched off for readers who were sent them there';
+
+COMMENT ON COLUMN public.send_repeats.had IS 'groups that a delivery of the earlier campaign had to have to carry the stories';
+
+COMMENT ON COLUMN public.send_repeats.off IS 'groups of the stories in this message';
+
 CREATE TABLE public.sender_marks (
     node uuid NOT NULL,
     n bigint NOT NULL,
@@ -944,6 +1393,54 @@ CREATE TABLE public.sender_marks (
 );
 
 COMMENT ON TABLE public.sender_marks IS 'a number that each sender raises and remembers outside the database: when it is lower than remembered, commits were lost';
+
+CREATE VIEW public.sent_to AS
+ SELECT d.campaign_id,
+    d.subscriber_id
+   FROM public.deliveries d
+  WHERE (EXISTS ( SELECT
+           FROM public.outcomes o
+          WHERE ((o.campaign_id = d.campaign_id) AND (o.seq = d.seq) AND (o.kind = ANY (ARRAY['accepted'::text, 'doubt'::text, 'unknown'::text])))));
+
+COMMENT ON VIEW public.sent_to IS 'declared by delivery for segments: who was sent which campaign, or may have been';
+
+CREATE TABLE public.signups (
+    id bigint NOT NULL,
+    list_id bigint,
+    publication_id bigint,
+    lists bigint[] NOT NULL,
+    address text NOT NULL,
+    canonical text NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    wording text NOT NULL,
+    source_url text DEFAULT ''::text NOT NULL,
+    network text DEFAULT ''::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT signups_check CHECK ((num_nonnulls(list_id, publication_id) = 1)),
+    CONSTRAINT signups_lists_check CHECK ((lists <> '{}'::bigint[]))
+);
+
+COMMENT ON TABLE public.signups IS 'what was sent off with a form and waits for the worker, mostly for milliseconds; what becomes of it depends on the address, and must not show in the answer';
+
+ALTER TABLE public.signups ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.signups_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE VIEW public.subscribed AS
+ SELECT subscriptions.subscriber_id,
+    subscriptions.list_id,
+    subscriptions.topics_off
+   FROM public.subscriptions
+  WHERE ((subscriptions.state = 'confirmed'::text) AND ((subscriptions.expires_at IS NULL) OR (subscriptions.expires_at > now())));
+
+COMMENT ON VIEW public.subscribed IS 'declared by subscribers for segments: who is on which list, those on a pause included';
 
 ALTER TABLE public.subscribers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.subscribers_id_seq
@@ -989,6 +1486,9 @@ ALTER TABLE public.topics ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+ALTER TABLE ONLY public.address_changes
+    ADD CONSTRAINT address_changes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.address_key
     ADD CONSTRAINT address_key_pkey PRIMARY KEY (only_row);
@@ -1041,6 +1541,15 @@ ALTER TABLE ONLY public.chunks
 ALTER TABLE ONLY public.chunks
     ADD CONSTRAINT chunks_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.click_salts
+    ADD CONSTRAINT click_salts_pkey PRIMARY KEY (day);
+
+ALTER TABLE ONLY public.confirm_asks
+    ADD CONSTRAINT confirm_asks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.consent_kept
+    ADD CONSTRAINT consent_kept_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.consent_log
     ADD CONSTRAINT consent_log_pkey PRIMARY KEY (id);
 
@@ -1068,6 +1577,9 @@ ALTER TABLE ONLY public.digests
 ALTER TABLE ONLY public.doubt_decisions
     ADD CONSTRAINT doubt_decisions_pkey PRIMARY KEY (campaign_id, seq, attempt);
 
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.feed_items
     ADD CONSTRAINT feed_items_pkey PRIMARY KEY (feed_id, guid);
 
@@ -1080,20 +1592,53 @@ ALTER TABLE ONLY public.feeds
 ALTER TABLE ONLY public.feeds
     ADD CONSTRAINT feeds_url_key UNIQUE (url);
 
+ALTER TABLE ONLY public.form_versions
+    ADD CONSTRAINT form_versions_form_id_hash_key UNIQUE (form_id, hash);
+
+ALTER TABLE ONLY public.form_versions
+    ADD CONSTRAINT form_versions_pkey PRIMARY KEY (form_id, version);
+
+ALTER TABLE ONLY public.forms
+    ADD CONSTRAINT forms_list_id_key UNIQUE (list_id);
+
+ALTER TABLE ONLY public.forms
+    ADD CONSTRAINT forms_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.forms
+    ADD CONSTRAINT forms_publication_id_key UNIQUE (publication_id);
+
+ALTER TABLE ONLY public.held_clicks
+    ADD CONSTRAINT held_clicks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.inbound
+    ADD CONSTRAINT inbound_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.lanes
     ADD CONSTRAINT lanes_pkey PRIMARY KEY (relay, provider);
 
+ALTER TABLE ONLY public.leave_reasons
+    ADD CONSTRAINT leave_reasons_pkey PRIMARY KEY (list_id, campaign_id, reason, day);
+
 ALTER TABLE ONLY public.leaves
     ADD CONSTRAINT leaves_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.limit_counts
+    ADD CONSTRAINT limit_counts_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY public.lists
     ADD CONSTRAINT lists_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.lists
     ADD CONSTRAINT lists_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.machine_marks
+    ADD CONSTRAINT machine_marks_pkey PRIMARY KEY (mark);
+
+ALTER TABLE ONLY public.merged_subscribers
+    ADD CONSTRAINT merged_subscribers_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (campaign_id, revision, variant);
@@ -1125,14 +1670,23 @@ ALTER TABLE ONLY public.relay_states
 ALTER TABLE ONLY public.retries
     ADD CONSTRAINT retries_pkey PRIMARY KEY (campaign_id, seq);
 
+ALTER TABLE ONLY public.segments
+    ADD CONSTRAINT segments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.segments
+    ADD CONSTRAINT segments_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.send_repeats
+    ADD CONSTRAINT send_repeats_pkey PRIMARY KEY (campaign_id, earlier, had);
+
 ALTER TABLE ONLY public.sender_marks
     ADD CONSTRAINT sender_marks_pkey PRIMARY KEY (node);
 
 ALTER TABLE ONLY public.sends
     ADD CONSTRAINT sends_pkey PRIMARY KEY (campaign_id);
 
-ALTER TABLE ONLY public.subscribers
-    ADD CONSTRAINT subscribers_address_hash_key UNIQUE (address_hash);
+ALTER TABLE ONLY public.signups
+    ADD CONSTRAINT signups_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.subscribers
     ADD CONSTRAINT subscribers_canonical_key UNIQUE (canonical);
@@ -1158,11 +1712,17 @@ ALTER TABLE ONLY public.topics
 ALTER TABLE ONLY public.topics
     ADD CONSTRAINT topics_pkey PRIMARY KEY (id);
 
+CREATE INDEX address_changes_subscriber ON public.address_changes USING btree (subscriber_id);
+
 CREATE INDEX articles_feed ON public.articles USING btree (feed_id, published_at DESC);
 
 CREATE INDEX articles_published ON public.articles USING btree (published_at DESC, id);
 
+CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject);
+
 CREATE INDEX campaign_stories_article ON public.campaign_stories USING btree (article_id);
+
+CREATE INDEX campaigns_archive ON public.campaigns USING btree (list_id, id) WHERE ((state = 'launched'::text) AND (NOT archive_hidden));
 
 CREATE INDEX campaigns_digest_launched ON public.campaigns USING btree (digest_id, launched_at) WHERE (state = 'launched'::text);
 
@@ -1172,17 +1732,45 @@ CREATE INDEX campaigns_list_launched ON public.campaigns USING btree (list_id, l
 
 CREATE INDEX chunks_open ON public.chunks USING btree (campaign_id, priority DESC, not_before, id) WHERE (closed_at IS NULL);
 
+CREATE INDEX confirm_asks_subscriber ON public.confirm_asks USING btree (subscriber_id);
+
+CREATE INDEX consent_kept_erased ON public.consent_kept USING btree (erased_at);
+
+CREATE INDEX consent_kept_hash ON public.consent_kept USING btree (address_hash);
+
 CREATE INDEX consent_log_campaign ON public.consent_log USING btree (campaign_id) WHERE (campaign_id IS NOT NULL);
 
+CREATE INDEX consent_log_long_network ON public.consent_log USING btree (at) WHERE ((network <> ''::text) AND (network !~ '^[0-9.]+/24$|:.*/48$'::text));
+
+CREATE INDEX consent_log_network ON public.consent_log USING btree (at) WHERE (network <> ''::text);
+
 CREATE INDEX consent_log_subscriber ON public.consent_log USING btree (subscriber_id, id);
+
+CREATE UNIQUE INDEX erasures_begun ON public.erasures USING btree (address_hash) WHERE (erased_at IS NULL);
+
+CREATE INDEX erasures_open ON public.erasures USING btree (id) WHERE (finished_at IS NULL);
 
 CREATE INDEX feed_items_article ON public.feed_items USING btree (article_id);
 
 CREATE INDEX feeds_due ON public.feeds USING btree (next_poll_at) WHERE (removed_at IS NULL);
 
+CREATE INDEX held_clicks_at ON public.held_clicks USING btree (at);
+
+CREATE INDEX inbound_open ON public.inbound USING btree (kind, id) WHERE (handled_at IS NULL);
+
+CREATE INDEX inbound_subscriber ON public.inbound USING btree (subscriber_id);
+
 CREATE INDEX leaves_subscriber ON public.leaves USING btree (subscriber_id);
 
+CREATE INDEX limit_counts_until ON public.limit_counts USING btree (until);
+
+CREATE INDEX merged_subscribers_into ON public.merged_subscribers USING btree (into_id);
+
 CREATE INDEX outbox_due ON public.outbox USING btree (due) WHERE (state = 'queued'::text);
+
+CREATE INDEX outbox_finished ON public.outbox USING btree (finished_at) WHERE (state <> 'queued'::text);
+
+CREATE INDEX outbox_recipient ON public.outbox USING btree (lower(recipient));
 
 CREATE INDEX outcomes_notable ON ONLY public.outcomes USING btree (campaign_id, kind, seq) WHERE (kind = ANY (ARRAY['failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text]));
 
@@ -1190,11 +1778,33 @@ CREATE INDEX retries_due ON public.retries USING btree (campaign_id, provider, d
 
 CREATE INDEX sends_live ON public.sends USING btree (campaign_id) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text]));
 
+CREATE INDEX signups_canonical ON public.signups USING btree (canonical);
+
+CREATE INDEX signups_due ON public.signups USING btree (due);
+
+CREATE INDEX subscriptions_expiring ON public.subscriptions USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (expiry_noted IS DISTINCT FROM expires_at));
+
+CREATE INDEX subscriptions_pending ON public.subscriptions USING btree (created_at) WHERE (state = 'pending'::text);
+
 CREATE INDEX subscriptions_walk ON public.subscriptions USING btree (list_id, shuffle, subscriber_id) WHERE (state = 'confirmed'::text);
 
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
-CREATE TRIGGER consent_log_append_only BEFORE UPDATE OR TRUNCATE ON public.consent_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER consent_log_append_only BEFORE TRUNCATE ON public.consent_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER consent_log_only_less BEFORE UPDATE ON public.consent_log FOR EACH ROW EXECUTE FUNCTION public.only_less_network();
+
+CREATE TRIGGER lists_with_subscriptions_stay BEFORE DELETE ON public.lists FOR EACH ROW EXECUTE FUNCTION public.list_has_nobody();
+
+CREATE TRIGGER subscriptions_list_is_there AFTER INSERT ON public.subscriptions REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.list_is_there();
+
+CREATE TRIGGER subscriptions_new_list_is_there BEFORE UPDATE OF list_id ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.new_list_is_there();
+
+ALTER TABLE ONLY public.address_changes
+    ADD CONSTRAINT address_changes_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.address_changes
+    ADD CONSTRAINT address_changes_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.appeal_clicks
     ADD CONSTRAINT appeal_clicks_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES public.appeal_variants(id);
@@ -1226,6 +1836,9 @@ ALTER TABLE ONLY public.campaigns
 ALTER TABLE ONLY public.chunks
     ADD CONSTRAINT chunks_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.sends(campaign_id);
 
+ALTER TABLE ONLY public.confirm_asks
+    ADD CONSTRAINT confirm_asks_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.digest_skips
     ADD CONSTRAINT digest_skips_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES public.digests(id);
 
@@ -1238,17 +1851,38 @@ ALTER TABLE ONLY public.feed_items
 ALTER TABLE ONLY public.feed_items
     ADD CONSTRAINT feed_items_feed_id_fkey FOREIGN KEY (feed_id) REFERENCES public.feeds(id);
 
+ALTER TABLE ONLY public.form_versions
+    ADD CONSTRAINT form_versions_form_id_fkey FOREIGN KEY (form_id) REFERENCES public.forms(id);
+
+ALTER TABLE ONLY public.forms
+    ADD CONSTRAINT forms_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.forms
+    ADD CONSTRAINT forms_publication_id_fkey FOREIGN KEY (publication_id) REFERENCES public.publications(id);
+
+ALTER TABLE ONLY public.held_clicks
+    ADD CONSTRAINT held_clicks_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES public.appeal_variants(id);
+
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.leave_reasons
+    ADD CONSTRAINT leave_reasons_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
 
 ALTER TABLE ONLY public.lists
     ADD CONSTRAINT lists_publication_id_fkey FOREIGN KEY (publication_id) REFERENCES public.publications(id);
 
+ALTER TABLE ONLY public.merged_subscribers
+    ADD CONSTRAINT merged_subscribers_into_id_fkey FOREIGN KEY (into_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.retries
     ADD CONSTRAINT retries_chunk_id_fkey FOREIGN KEY (chunk_id) REFERENCES public.chunks(id);
 
-ALTER TABLE ONLY public.subscriptions
-    ADD CONSTRAINT subscriptions_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+ALTER TABLE ONLY public.signups
+    ADD CONSTRAINT signups_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.signups
+    ADD CONSTRAINT signups_publication_id_fkey FOREIGN KEY (publication_id) REFERENCES public.publications(id);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;

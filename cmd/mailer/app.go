@@ -11,6 +11,7 @@ import (
 
 	"mailer/internal/appeals"
 	"mailer/internal/articles"
+	"mailer/internal/audience"
 	"mailer/internal/campaigns"
 	"mailer/internal/config"
 	"mailer/internal/db"
@@ -20,9 +21,13 @@ import (
 	"mailer/internal/errs"
 	"mailer/internal/fetch"
 	"mailer/internal/letters"
+	"mailer/internal/limits"
 	"mailer/internal/links"
+	"mailer/internal/preferences"
+	"mailer/internal/privacy"
 	"mailer/internal/render"
 	"mailer/internal/reports"
+	"mailer/internal/signup"
 	"mailer/internal/subscribers"
 )
 
@@ -39,9 +44,14 @@ type app struct {
 	subscribers *subscribers.Store
 	articles    *articles.Store
 	appeals     *appeals.Store
+	audience    *audience.Store
 	delivery    *delivery.Store
+	limits      *limits.Store
+	preferences *preferences.Service
 	letters     *letters.Service
+	signup      *signup.Service
 	campaigns   *campaigns.Service
+	privacy     *privacy.Service
 	reports     *reports.Store
 }
 
@@ -140,7 +150,11 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	}), time.Now)
 	a.appeals = appeals.NewStore(a.db, time.Now)
 	a.delivery = delivery.NewStore(a.db, a.ring, a.subscribers)
+	a.delivery.Narrow = audience.Narrow
+	a.audience = audience.NewStore(a.db, a.subscribers, time.Now)
+	a.limits = limits.New(a.db, a.ring)
 	a.openCampaigns()
+	a.privacy = privacy.New(privacy.Deps{DB: a.db, Subscribers: a.subscribers, Delivery: a.delivery, Keep: privacy.Keep(a.cfg.Keep), Now: time.Now, Log: a.log})
 	a.reports = reports.NewStore(a.db, a.delivery, a.appeals)
 	return nil
 }
@@ -148,9 +162,17 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 // openCampaigns opens the rooms that depend on where the public pages are, which a development server may learn late.
 func (a *app) openCampaigns() {
 	a.letters = letters.New(letters.Deps{Ring: a.ring, DKIM: a.dkim, Templates: a.templates, URLs: links.URLs{Base: a.cfg.BaseURL},
-		MailDomain: a.cfg.MailDomain, Now: time.Now})
-	a.campaigns = campaigns.New(campaigns.Deps{DB: a.db, Ring: a.ring, DKIM: a.dkim, Lists: a.subscribers, Articles: a.articles, Appeals: a.appeals,
-		Delivery: a.delivery, Templates: a.templates, Letters: a.letters, URLs: links.URLs{Base: a.cfg.BaseURL}, MailDomain: a.cfg.MailDomain,
+		MailDomain: a.cfg.MailDomain, Now: time.Now, Limits: a.limits})
+	a.preferences = preferences.New(preferences.Deps{DB: a.db, Subscribers: a.subscribers, Letters: a.letters, Limits: a.limits})
+	var domains *signup.Domains // in development domains that do not exist are as good as others
+	if a.cfg.Production {
+		domains = signup.NewDomains(nil)
+	}
+	a.signup = signup.New(signup.Deps{DB: a.db, Ring: a.ring, Subscribers: a.subscribers, Letters: a.letters, Delivery: a.delivery, Limits: a.limits,
+		Domains: domains, BaseURL: a.cfg.BaseURL, Now: time.Now, Log: a.log, Caps: signup.Caps{Address: a.cfg.SignupAddress,
+			Network: a.cfg.SignupNetwork, Domain: a.cfg.SignupDomain, Total: a.cfg.SignupTotal}})
+	a.campaigns = campaigns.New(campaigns.Deps{DB: a.db, Ring: a.ring, DKIM: a.dkim, Lists: a.subscribers, Articles: a.articles, Appeals: a.appeals, Audience: a.audience,
+		Delivery: a.delivery, Templates: a.templates, Letters: a.letters, URLs: links.URLs{Base: a.cfg.BaseURL}, MailDomain: a.cfg.MailDomain, LeaveByMail: a.cfg.InboundListen != "",
 		Development: !a.cfg.Production, Now: time.Now, Log: a.log,
 		Caution: campaigns.Caution{UndoWindow: a.cfg.UndoWindow, FirstSlice: a.cfg.FirstSlice, SliceWait: a.cfg.SliceWait}})
 }

@@ -32,6 +32,7 @@ type campaignsCmd struct {
 	Release  campaignReleaseCmd  `cmd:"" help:"Let the rest go without waiting for the first slice."`
 	Doubts   campaignDoubtsCmd   `cmd:"" help:"Show the readers in doubt, and decide about them."`
 	Report   campaignReportCmd   `cmd:"" help:"What came of a send: refusals, doubts, clicks on the appeal, leavers."`
+	Archive  campaignArchiveCmd  `cmd:"" help:"Keep a campaign out of the public archive, or let it in again."`
 	Outcomes campaignOutcomesCmd `cmd:"" help:"Show the readers who were not simply accepted, and why."`
 }
 
@@ -94,20 +95,32 @@ func (c *campaignShowCmd) Run(ctx context.Context, p *program) error {
 		}
 		out := struct {
 			campaigns.Campaign
+			Whom     campaigns.Whom      `json:"audience"`
 			Problems []campaigns.Problem `json:"problems,omitempty"`
 		}{Campaign: cm}
-		if cm.LaunchedAt == nil {
-			if out.Problems, err = a.campaigns.Preflight(ctx, c.ID); err != nil {
-				return err
-			}
+		if out.Whom, out.Problems, err = a.campaigns.Inspect(ctx, c.ID); err != nil {
+			return err
 		}
 		return p.show(out, func(w io.Writer) {
 			writeCampaign(w, cm)
+			writeWhom(w, out.Whom)
 			for _, pr := range out.Problems {
 				fmt.Fprintf(w, "%s: %s\n", pr.Level, cell(pr.Message))
 			}
 		})
 	})
+}
+
+// writeWhom says whom a campaign goes to, unless that is its whole list.
+func writeWhom(w io.Writer, to campaigns.Whom) {
+	if len(to.Segments)+len(to.Exclude) == 0 {
+		return
+	}
+	readers := ""
+	if to.Readers != nil {
+		readers = fmt.Sprintf("%d of %d", *to.Readers, *to.Of)
+	}
+	pairs(w, "segments", strings.Join(to.Segments, ", "), "without", strings.Join(to.Exclude, ", "), "rule", to.Rule, "readers", readers)
 }
 
 // showCampaign prints a campaign and, for people, what may come next.
@@ -131,11 +144,15 @@ func writeCampaign(w io.Writer, c campaigns.Campaign) {
 		state += ": " + c.Reason
 	}
 	pairs(w, "campaign", c.ID, "name", c.Name, "list", c.List, "digest", c.Digest, "edition", c.Edition, "state", state,
-		"subject", c.Subject, "preheader", c.Preheader, "stories", c.StoryCount, "send at", c.SendAt, "approved by", c.ApprovedBy,
+		"subject", c.Subject, "preheader", c.Preheader, "stories", c.StoryCount, "for", whoseOf(c), "launched with", careOf(c), "send at", c.SendAt, "approved by", c.ApprovedBy,
 		"launched", c.LaunchedAt)
 	for _, b := range c.Blocks {
 		for _, s := range b.Stories {
-			pairs(w, b.Kind, shorten(s.Title, 80))
+			title := shorten(s.Title, 80)
+			if b.Topic != "" {
+				title += " (topic " + b.Topic + ")"
+			}
+			pairs(w, b.Kind, title)
 		}
 		if b.Appeal != nil {
 			pairs(w, b.Kind, shorten(b.Appeal.Heading, 80))
@@ -144,6 +161,38 @@ func writeCampaign(w io.Writer, c campaigns.Campaign) {
 	if c.Send != nil {
 		writeBalance(w, *c.Send)
 	}
+}
+
+// whoseOf says whom a campaign is for by how often they want mail; nothing where that is everybody.
+func whoseOf(c campaigns.Campaign) string {
+	switch c.Frequency {
+	case delivery.FrequencyEach:
+		if c.LaunchedAt == nil {
+			return "readers of each edition; of the weekly one too while the list has none"
+		}
+		return "readers of each edition"
+	case delivery.FrequencyWeekly:
+		return "readers of the weekly edition"
+	}
+	return ""
+}
+
+// careOf says what was set for the launch of this campaign; what was not set is as the service has it.
+func careOf(c campaigns.Campaign) string {
+	var parts []string
+	if c.UndoSeconds != nil {
+		parts = append(parts, fmt.Sprintf("an undo window of %s", time.Duration(*c.UndoSeconds)*time.Second))
+	}
+	if c.SlicePercent != nil {
+		parts = append(parts, fmt.Sprintf("a first slice of %g%%", *c.SlicePercent))
+	}
+	if c.SliceWait != nil {
+		parts = append(parts, fmt.Sprintf("a wait of %s after it", time.Duration(*c.SliceWait)*time.Second))
+	}
+	if c.Priority > 0 {
+		parts = append(parts, "urgency")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // writeBalance says where a send stands. Audience is the sum of all the others, always.
@@ -172,17 +221,25 @@ func writeBalance(w io.Writer, b delivery.Balance) {
 }
 
 type campaignCreateCmd struct {
-	Story     int64  `required:"" placeholder:"ID" help:"Which story; see: mailer articles."`
-	List      string `required:"" short:"l" help:"To which list."`
-	Appeal    string `help:"Appeal after the story."`
-	Subject   string `help:"Subject; default: the headline."`
-	Preheader string `help:"Preheader; default: the dek."`
-	At        string `placeholder:"TIME" help:"When to send it, such as \"2026-11-22 07:00\" in the list's time zone; default: when somebody starts it."`
+	Story         int64  `required:"" placeholder:"ID" help:"Which story; see: mailer articles."`
+	List          string `required:"" short:"l" help:"To which list."`
+	Appeal        string `help:"Appeal after the story."`
+	Topic         string `help:"Only for readers who want this topic of the list."`
+	Subject       string `help:"Subject; default: the headline."`
+	Preheader     string `help:"Preheader; default: the dek."`
+	audienceFlags `group:""`
+	At            string `placeholder:"TIME" help:"When to send it, such as \"2026-11-22 07:00\" in the list's time zone; default: when somebody starts it."`
+}
+
+// audienceFlags say which readers of the list a campaign is for.
+type audienceFlags struct {
+	Segment []string `placeholder:"NAME" help:"Only readers in this segment; several: in all of them."`
+	Exclude []string `placeholder:"NAME" help:"No reader in this segment; several: in any of them."`
 }
 
 func (c *campaignCreateCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
-		n := campaigns.NewStory{List: c.List, ArticleID: c.Story, Appeal: c.Appeal, Subject: c.Subject, Preheader: c.Preheader}
+		n := campaigns.NewStory{List: c.List, ArticleID: c.Story, Appeal: c.Appeal, Topic: c.Topic, Subject: c.Subject, Preheader: c.Preheader, Segments: c.Segment, Exclude: c.Exclude}
 		if c.At != "" {
 			l, err := a.subscribers.ListBySlug(ctx, c.List)
 			if err != nil {

@@ -73,12 +73,14 @@ func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		n, err := a.subscribers.Counts(ctx, l.ID)
-		if err != nil {
-			return err
-		}
-		if err := p.confirm(c.Yes, "Send “%s” to the %d readers of %s now?", shorten(cm.Subject, 80), n.Mailable, l.Slug); err != nil {
-			return err
+		if !c.Yes {
+			to, err := a.readersOf(ctx, cm.ID, l)
+			if err != nil {
+				return err
+			}
+			if err := p.confirm(false, "Send “%s” to %s now?", shorten(cm.Subject, 80), to); err != nil {
+				return err
+			}
 		}
 		if err := c.keep(ctx, p, a, c.ID); err != nil {
 			return err
@@ -88,6 +90,19 @@ func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
 		}
 		return showCampaign(p, cm, fmt.Sprintf("It goes out while a sender runs (mailer serve). Watch it: mailer campaigns report %d", cm.ID)+c.undoHint(a, cm.ID))
 	})
+}
+
+// readersOf says in words how many readers a campaign goes to.
+func (a *app) readersOf(ctx context.Context, campaign int64, l subscribers.List) (string, error) {
+	to, _, err := a.campaigns.Inspect(ctx, campaign)
+	if err != nil {
+		return "", err
+	}
+	if to.Readers != nil {
+		return fmt.Sprintf("%d of %d readers of %s", *to.Readers, *to.Of, l.Slug), nil
+	}
+	n, err := a.subscribers.Counts(ctx, l.ID)
+	return fmt.Sprintf("the %d readers of %s", n.Mailable, l.Slug), err
 }
 
 type campaignPauseCmd struct {

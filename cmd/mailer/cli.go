@@ -30,8 +30,12 @@ type cli struct {
 	Audit   auditCmd   `cmd:"" group:"run" help:"Show who did what."`
 
 	Lists        listsCmd        `cmd:"" group:"readers" help:"Newsletters that one subscribes to: sender, legal identity, looks."`
+	Publications publicationsCmd `cmd:"" group:"readers" help:"Who offers several lists together, on one sign-up page."`
+	Forms        formsCmd        `cmd:"" group:"readers" help:"Sign-up forms: wording, sites that may hold them, HTML to embed."`
+	Topics       topicsCmd       `cmd:"" group:"readers" help:"Interests within a list that a reader can switch off."`
 	Subscribers  subscribersCmd  `cmd:"" group:"readers" help:"People and their consent: add, import, export, show."`
 	Suppressions suppressionsCmd `cmd:"" group:"readers" help:"Addresses that are never mailed."`
+	Segments     segmentsCmd     `cmd:"" group:"readers" help:"Saved rules over readers, for whom a campaign is or is not."`
 
 	Feeds    feedsCmd    `cmd:"" group:"content" help:"Sources of stories that are polled: RSS, Atom, JSON Feed."`
 	Articles articlesCmd `cmd:"" group:"content" help:"Stories: list, show, import from a file."`

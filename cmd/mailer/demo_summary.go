@@ -66,6 +66,7 @@ type demoSummary struct {
 	Inbox    string `json:"inbox_url"`
 	Mail     string `json:"mail_url"`
 	Leave    string `json:"unsubscribe_url"`
+	Signup   string `json:"signup_url"`
 	Newsroom string `json:"newsroom_url"`
 }
 
@@ -82,7 +83,7 @@ func (d *demoRun) summarise(ctx context.Context, list subscribers.List, c campai
 	s := &demoSummary{Campaign: c.ID, Subject: c.Subject, Stories: c.StoryCount, Readers: n.Pending + n.Confirmed + n.Unsubscribed,
 		Audience: b.Audience, Accepted: b.Accepted, Failed: b.Failed, Deferred: b.Deferred, Supporters: n.Supporters,
 		Appealed: n.Mailable - n.Supporters, Caught: d.svc.inbox.Count(ctx), Again: again, Seconds: time.Since(d.started).Seconds(),
-		Inbox: d.svc.inboxURL, Newsroom: d.news.Base + "/", Why: []demoSkipped{}}
+		Inbox: d.svc.inboxURL, Signup: d.svc.webURL + "/subscribe/" + list.Slug, Newsroom: d.news.Base + "/", Why: []demoSkipped{}}
 	// As it was at the launch: who has left since was in the audience.
 	s.Skipped = s.Readers - s.Audience
 	pending := min(n.Pending, s.Skipped)
@@ -131,6 +132,6 @@ func (s *demoSummary) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "  appeal    shown to %d, not to the %s\n\n", s.Appealed, plural(s.Supporters, "supporter", "supporters"))
 	fmt.Fprintln(w, "Look at")
-	pairs(w, "  the inbox", s.Inbox, "  one reader's mail", s.Mail, "  its unsubscribe page", s.Leave, "  the newsroom it came from", s.Newsroom)
+	pairs(w, "  the inbox", s.Inbox, "  one reader's mail", s.Mail, "  its unsubscribe page", s.Leave, "  the sign-up page", s.Signup, "  the newsroom it came from", s.Newsroom)
 	fmt.Fprintln(w)
 }

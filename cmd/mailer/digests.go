@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"mailer/internal/campaigns"
@@ -122,7 +123,7 @@ func showDigest(p *program, d campaigns.Digest, skips []campaigns.SkipDay) error
 		if d.Schedule != "" {
 			schedule = d.Schedule + " in " + d.TimeZone
 		}
-		pairs(w, "digest", d.Slug, "name", d.Name, "list", r.List, "schedule", schedule, "runs", d.Active, "next edition", nextEdition(d),
+		pairs(w, "digest", d.Slug, "name", d.Name, "list", r.List, "segments", strings.Join(r.Segments, ", "), "without", strings.Join(r.Exclude, ", "), "schedule", schedule, "runs", d.Active, "next edition", nextEdition(d),
 			"subject", r.Subject, "template", r.Template, "stories", fmt.Sprintf("%d to %d, else %s", r.Stories.Min, r.Stories.Max, r.Stories.TooFew),
 			"not approved", r.Clock.NoApproval, "appeal", appealOf(r))
 		for _, s := range r.Sections {

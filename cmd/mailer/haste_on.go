@@ -42,6 +42,9 @@ func hasteSender(c delivery.SenderConfig) delivery.SenderConfig {
 	if d := waits["retry"]; d > 0 {
 		c.Backoff = func(int, string) time.Duration { return d }
 	}
+	if d := waits["hold"]; d > 0 {
+		c.Hold = d
+	}
 	if d := waits["relay"]; d > 0 {
 		c.RelayBackoff = func(failures int) time.Duration { return d << min(max(failures, 1)-1, 3) }
 	}

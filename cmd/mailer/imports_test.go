@@ -19,6 +19,7 @@ var rooms = []string{
 	"templates/email",
 	"internal/errs",
 	"internal/failpoint",
+	"internal/spool",
 	"internal/config",
 	"internal/lang",
 	"internal/links",
@@ -28,15 +29,21 @@ var rooms = []string{
 	"internal/db/private",
 	"internal/audit",
 	"internal/outbox",
+	"internal/limits",
 	"internal/message",
 	"internal/render",
 	"internal/relay",
 	"internal/subscribers",
 	"internal/letters",
+	"internal/preferences",
+	"internal/feedback",
 	"internal/articles",
 	"internal/delivery",
+	"internal/signup",
 	"internal/appeals",
+	"internal/audience",
 	"internal/campaigns",
+	"internal/privacy",
 	"internal/reports",
 	"internal/web/public",
 	"internal/inbox",
@@ -46,7 +53,7 @@ var rooms = []string{
 }
 
 // forTests are packages that only tests import, and that may import any room.
-var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/logtest", "internal/screenshots", "crashtest"}
+var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/logtest", "internal/browsertest", "internal/screenshots", "crashtest"}
 
 // onlyFor are modules that belong to one room; the others go through it.
 var onlyFor = map[string][]string{
@@ -55,10 +62,10 @@ var onlyFor = map[string][]string{
 	"github.com/alecthomas/kong":       {"cmd/mailer"},
 	"github.com/robfig/cron":           {"internal/campaigns", "cmd/mailer"},
 	"github.com/mmcdole/gofeed":        {"internal/articles"},
-	"github.com/emersion/go-smtp":      {"internal/inbox"},
+	"github.com/emersion/go-smtp":      {"internal/inbox", "internal/feedback"},
 	"codeberg.org/readeck":             {"internal/articles"},
 	"github.com/microcosm-cc":          {"internal/render", "internal/articles"},
-	"github.com/chromedp":              {"internal/screenshots", "internal/inbox", "internal/web/public", "internal/render", "cmd/mailer"},
+	"github.com/chromedp":              {"internal/browsertest", "internal/screenshots"},
 	"github.com/itlightning/dateparse": {"internal/articles"},
 }
 

@@ -15,12 +15,13 @@ import (
 
 // eyes say whose a preview or proof is for.
 type eyes struct {
-	Name      string `help:"Name of the reader it is shown as."`
-	Supporter bool   `help:"As a supporter sees it: without the appeal."`
+	Name      string   `help:"Name of the reader it is shown as."`
+	Supporter bool     `help:"As a supporter sees it: without the appeal."`
+	Without   []string `placeholder:"TOPIC" help:"As a reader sees it who has switched off these topics."`
 }
 
 func (e eyes) reader() campaigns.Reader {
-	return campaigns.Reader{Name: e.Name, Supporter: e.Supporter}
+	return campaigns.Reader{Name: e.Name, Supporter: e.Supporter, TopicsOff: e.Without}
 }
 
 type campaignPreviewCmd struct {
@@ -57,6 +58,7 @@ func (c *campaignPreviewCmd) Run(ctx context.Context, p *program) error {
 			fmt.Fprintln(p.stdout, path)
 		}
 		fmt.Fprintf(p.stdout, "\nsubject: %s\nHTML: %.1f kB\n", cell(v.Subject), float64(v.HTMLSize)/1000)
+		writeWhom(p.stdout, v.Whom)
 		for _, pr := range v.Problems {
 			fmt.Fprintf(p.stdout, "%s: %s\n", pr.Level, cell(pr.Message))
 		}
@@ -86,10 +88,12 @@ func (c *campaignProofCmd) Run(ctx context.Context, p *program) error {
 }
 
 type campaignEditCmd struct {
-	ID        int64   `arg:"" help:"Which campaign."`
-	Subject   *string `help:"New subject."`
-	Preheader *string `help:"New preheader."`
-	Blocks    string  `placeholder:"FILE" help:"JSON file with the blocks, as \"blocks\" of campaigns show --json; their order is that of the mail."`
+	ID            int64   `arg:"" help:"Which campaign."`
+	Subject       *string `help:"New subject."`
+	Preheader     *string `help:"New preheader."`
+	Everybody     bool    `help:"To the whole list, whatever segments it had."`
+	audienceFlags `group:""`
+	Blocks        string `placeholder:"FILE" help:"JSON file with the blocks, as \"blocks\" of campaigns show --json; their order is that of the mail."`
 }
 
 func (campaignEditCmd) Help() string {
@@ -97,6 +101,7 @@ func (campaignEditCmd) Help() string {
 
 Examples:
   mailer campaigns edit 12 --subject "Rain, and what it brings"
+  mailer campaigns edit 12 --segment paris --exclude supporters
   mailer campaigns show 12 --json | jq '{blocks: [.blocks[2], .blocks[0]]}' > blocks.json
   mailer campaigns edit 12 --blocks blocks.json`
 }
@@ -110,8 +115,17 @@ func (c *campaignEditCmd) Run(ctx context.Context, p *program) error {
 		}
 		e.Blocks = blocks
 	}
-	if e.Subject == nil && e.Preheader == nil && e.Blocks == nil {
-		return errs.New(errs.Usage, "say what to change: --subject, --preheader or --blocks")
+	if c.Everybody || len(c.Segment) > 0 {
+		e.Segments = &c.Segment
+	}
+	if c.Everybody || len(c.Exclude) > 0 {
+		e.Exclude = &c.Exclude
+	}
+	if c.Everybody && len(c.Segment)+len(c.Exclude) > 0 {
+		return errs.New(errs.Usage, "--everybody does not go with --segment or --exclude")
+	}
+	if e.Subject == nil && e.Preheader == nil && e.Blocks == nil && e.Segments == nil && e.Exclude == nil {
+		return errs.New(errs.Usage, "say what to change: --subject, --preheader, --blocks, --segment, --exclude or --everybody")
 	}
 	return p.with(ctx, func(a *app) error {
 		cm, err := a.campaigns.Campaign(ctx, c.ID)

@@ -77,9 +77,15 @@ func writeReport(w io.Writer, r reports.Report) {
 		fmt.Fprintln(w, "\nLeft through it:")
 		table(w, []string{"READERS", "WHAT", "HOW"}, r.Leavers, func(l reports.Leavers) []any { return []any{l.Readers, l.Event, l.Method} })
 	}
+	if len(r.Reasons) > 0 {
+		fmt.Fprintln(w, "\nSaid why:")
+		table(w, []string{"READERS", "WHY"}, r.Reasons, func(k reports.Reason) []any { return []any{k.Readers, k.Reason} })
+	}
 	if len(r.Clicks) > 0 {
 		fmt.Fprintln(w, "\nAppeal:")
-		table(w, []string{"CLICKS", "APPEAL", "HEADING"}, r.Clicks, func(k appeals.Clicks) []any { return []any{k.Clicks, k.Slug, shorten(k.Heading, 60)} })
+		table(w, []string{"CLICKS", "BY PROGRAMS", "APPEAL", "HEADING"}, r.Clicks, func(k appeals.Clicks) []any {
+			return []any{k.Clicks, k.Machines, k.Slug, shorten(k.Heading, 60)}
+		})
 	}
 }
 

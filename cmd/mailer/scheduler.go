@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/robfig/cron/v3"
 
-	"mailer/internal/db"
+	"mailer/internal/appeals"
 	"mailer/internal/errs"
-	"mailer/internal/outbox"
 )
 
 // chore is something the scheduler does again and again. Every chore may run in several processes at once: what one of
@@ -22,14 +20,6 @@ type chore struct {
 	brief bool
 }
 
-// Leaves are looked at by running sends only, and outbox rows by people only. Deliveries go when all campaigns of their
-// partition are long over; what came of them stays in the tallies.
-const (
-	keepDeliveries = 400 * 24 * time.Hour
-	keepLeaves     = 30 * 24 * time.Hour
-	keepOutbox     = 30 * 24 * time.Hour
-)
-
 var chores = []chore{
 	{name: "campaigns", every: "@every 5s", brief: true, run: func(ctx context.Context, s *service) error {
 		r, err := s.campaigns.Tick(ctx)
@@ -37,6 +27,17 @@ var chores = []chore{
 			s.log.Info("campaigns", "planned", r.Planned, "composed", r.Composed, "approved", r.Approved, "launched", r.Launched,
 				"held", r.Held, "skipped", r.Skipped, "expired", r.Expired)
 		}
+		return err
+	}},
+	{name: "clicks", every: "@every 30s", brief: true, run: func(ctx context.Context, s *service) error {
+		return s.appeals.Tally(ctx, appeals.ClickHold)
+	}},
+	{name: "inbound", every: "@every 1m", brief: true, run: func(ctx context.Context, s *service) error {
+		_, err := s.feedback().Settle(ctx)
+		return err
+	}},
+	{name: "sign-ups", every: "@every 10s", brief: true, run: func(ctx context.Context, s *service) error {
+		_, err := s.signup.Work(ctx) // what the process that took them did not get to
 		return err
 	}},
 	{name: "feeds", every: "@every 30s", run: func(ctx context.Context, s *service) error {
@@ -51,21 +52,16 @@ var chores = []chore{
 		return err
 	}},
 	{name: "tidy", every: "@every 1h", brief: true, run: func(ctx context.Context, s *service) error {
-		before := time.Now().Add(-keepLeaves)
-		// A send that is still open looks at every leave since its launch.
-		if open, err := s.delivery.OldestOpen(ctx); err != nil {
-			return err
-		} else if !open.IsZero() && open.Before(before) {
-			before = open
+		return s.signup.Tidy(ctx)
+	}},
+	{name: "retention", every: "@every 1h", run: func(ctx context.Context, s *service) error { return s.privacy.Tidy(ctx) }},
+	{name: "consent", every: "@every 1m", brief: true, run: func(ctx context.Context, s *service) error { return s.privacy.NoteExpired(ctx) }},
+	{name: "erasures", every: "@every 1m", brief: true, run: func(ctx context.Context, s *service) error {
+		resumed, ended, err := s.privacy.Resume(ctx)
+		if resumed+ended > 0 {
+			s.log.Info("erasures", "resumed", resumed, "ended", ended)
 		}
-		if _, err := s.subscribers.PruneLeaves(ctx, before); err != nil {
-			return err
-		}
-		if _, err := s.delivery.DropOld(ctx, keepDeliveries); err != nil {
-			return err
-		}
-		_, err := outbox.Prune(ctx, s.db, keepOutbox)
-		return db.Err(err, "tidy the outbox")
+		return err
 	}},
 }
 

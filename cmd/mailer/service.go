@@ -8,10 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"mailer/internal/campaigns"
 	"mailer/internal/config"
 	"mailer/internal/delivery"
 	"mailer/internal/errs"
 	"mailer/internal/inbox"
+	"mailer/internal/spool"
+	"mailer/internal/subscribers"
 	"mailer/internal/web/public"
 )
 
@@ -35,6 +38,10 @@ type service struct {
 	servers    []*http.Server
 	inboxPage  *http.Server
 	broken     chan error // the first part that ended by itself
+
+	spool     *spool.Spool // nil where it cannot be opened
+	leaver    *subscribers.Leaver
+	inboundAt string // address of the listener for mail that comes back; empty where there is none
 }
 
 // startService opens everything and starts the parts. What cannot work is refused here, before anything runs: settings, the
@@ -67,10 +74,16 @@ func (p *program) startService(ctx context.Context, cfg *config.Config, o servic
 	}
 	s.soft, s.halt = context.WithCancel(context.WithoutCancel(ctx))
 	s.work, s.cut = context.WithCancel(context.WithoutCancel(ctx))
-	if web != nil {
+	err = s.openLeaver(ctx)
+	if err == nil && web != nil {
+		s.parts.Go(func() { s.leaver.Run(s.soft) })
 		s.servers = append(s.servers, s.serveHTTP(&s.parts, web, s.pages()))
+		s.parts.Go(func() { s.signup.Run(s.soft) })
 	}
-	if !cfg.Production && o.sender {
+	if err == nil && o.web {
+		err = s.startInbound()
+	}
+	if err == nil && !cfg.Production && o.sender {
 		err = s.startInbox(o.inboxListen)
 	}
 	if err == nil && o.sender {
@@ -88,8 +101,8 @@ func (p *program) startService(ctx context.Context, cfg *config.Config, o servic
 
 // pages are the public pages.
 func (s *service) pages() http.Handler {
-	return public.New(public.Deps{Subscribers: s.subscribers, Appeals: s.appeals, Delivery: s.delivery, Ring: s.ring, Ready: s.ready,
-		BaseURL: s.cfg.BaseURL, Log: s.log})
+	return public.New(public.Deps{Subscribers: s.subscribers, Appeals: s.appeals, Delivery: s.delivery, Leaver: s.leaver, Archive: campaigns.NewArchive(s.db, s.subscribers), Signup: s.signup, Preferences: s.preferences, Privacy: s.privacy, Ring: s.ring, Ready: s.ready, Weekly: s.campaigns.Digests.Weekly,
+		BaseURL: s.cfg.BaseURL, TrustedProxies: s.cfg.TrustedProxies, Log: s.log})
 }
 
 // serveHTTP serves h until its server is shut down.
@@ -210,6 +223,9 @@ func (s *service) stop(now <-chan struct{}) (err error) {
 	if s.inbox != nil {
 		_ = s.inbox.Close()
 		ended(&s.catcher, now, grace)
+	}
+	if s.spool != nil {
+		s.spool.Close()
 	}
 	s.close()
 	return err

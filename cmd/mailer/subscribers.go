@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -15,11 +16,16 @@ import (
 )
 
 type subscribersCmd struct {
-	Add    subscriberAddCmd    `cmd:"" help:"Put one person on a list."`
-	Import subscriberImportCmd `cmd:"" help:"Put the people of a CSV file on a list."`
-	Export subscriberExportCmd `cmd:"" help:"Write everybody on a list as CSV."`
-	Show   subscriberShowCmd   `cmd:"" help:"Show one person: subscriptions, and how consent came about."`
-	Leave  subscriberLeaveCmd  `cmd:"" help:"Take a person off a list who asked for it by other means."`
+	Add     subscriberAddCmd     `cmd:"" help:"Put one person on a list."`
+	Import  subscriberImportCmd  `cmd:"" help:"Put the people of a CSV file on a list."`
+	Imports subscriberImportsCmd `cmd:"" help:"List the imports, also those that were broken off."`
+	Export  subscriberExportCmd  `cmd:"" help:"Write everybody on a list as CSV."`
+	Show    subscriberShowCmd    `cmd:"" help:"Show one person: subscriptions, and how consent came about."`
+	Leave   subscriberLeaveCmd   `cmd:"" help:"Take a person off a list who asked for it by other means."`
+	Choose  subscriberChooseCmd  `cmd:"" help:"Save what a person chose who said so by other means: how often, a pause, topics."`
+	Data    subscriberDataCmd    `cmd:"" help:"Show everything that is known of one person, for them."`
+	Consent subscriberConsentCmd `cmd:"" help:"Print how one person agreed, as evidence."`
+	Erase   subscriberEraseCmd   `cmd:"" help:"Forget one person for good."`
 }
 
 func (subscribersCmd) Help() string {
@@ -30,7 +36,10 @@ Examples:
   mailer subscribers add ada@example.org --list weekly --name "Ada"
   mailer subscribers import readers.csv --list weekly --confirmed --source "sign-up sheets, book fair 2026"
   mailer subscribers export --list weekly --output readers.csv
-  mailer subscribers show ada@example.org`
+  mailer subscribers show ada@example.org
+  mailer subscribers data ada@example.org --json > ada.json
+  mailer subscribers consent ada@example.org --html > ada.html
+  mailer subscribers erase ada@example.org`
 }
 
 type subscriberAddCmd struct {
@@ -43,6 +52,7 @@ type subscriberAddCmd struct {
 	Confirmed bool              `help:"They agreed already, as --source says; no confirm mail is sent."`
 	Source    string            `help:"Where their consent comes from."`
 	Wording   string            `help:"What they were told when they agreed."`
+	Expires   string            `placeholder:"DATE" help:"With --confirmed: the consent is only implied and ends on that day (UTC), such as 2027-01-31."`
 }
 
 func (c *subscriberAddCmd) Run(ctx context.Context, p *program) error {
@@ -52,6 +62,13 @@ func (c *subscriberAddCmd) Run(ctx context.Context, p *program) error {
 	source := c.Source
 	if source == "" {
 		source = "added by " + p.who()
+	}
+	var expires time.Time
+	if c.Expires != "" {
+		var err error
+		if expires, err = time.Parse(time.DateOnly, c.Expires); err != nil {
+			return errs.New(errs.Usage, "--expires must be a date like 2027-01-31")
+		}
 	}
 	return p.with(ctx, func(a *app) error {
 		l, err := a.subscribers.ListBySlug(ctx, c.List)
@@ -63,12 +80,12 @@ func (c *subscriberAddCmd) Run(ctx context.Context, p *program) error {
 		// The confirm mail is enqueued with the subscription: neither is there without the other.
 		err = db.InTx(ctx, a.db, func(tx *sqlx.Tx) (err error) {
 			added, err = a.subscribers.AddTx(ctx, tx, subscribers.AddRequest{Address: c.Address, Name: c.Name, Language: c.Language, ListID: l.ID,
-				Supporter: c.Supporter, Attributes: c.Attribute, Confirmed: c.Confirmed, Source: source, Wording: c.Wording,
+				Supporter: c.Supporter, Attributes: c.Attribute, Confirmed: c.Confirmed, Expires: expires, Source: source, Wording: c.Wording,
 				Method: subscribers.MethodAdmin})
 			if err != nil || !added.NeedsConfirm {
 				return err
 			}
-			asked, err = a.letters.Confirm(ctx, tx, l, added.Subscriber)
+			asked, err = a.letters.Confirm(ctx, tx, added.Subscriber, l)
 			return err
 		})
 		if err != nil {
@@ -142,8 +159,8 @@ func (c *subscriberShowCmd) Run(ctx context.Context, p *program) error {
 				"supporter", person.Supporter, "provider", person.Provider, "since", person.CreatedAt,
 				"not mailed because", strings.Join(person.Suppressed, ", "))
 			fmt.Fprintln(w)
-			table(w, []string{"LIST", "STATE", "CONFIRMED", "LEFT", "SOURCE"}, subs, func(s subscribers.Subscription) []any {
-				return []any{s.List, s.State, s.ConfirmedAt, s.UnsubscribedAt, s.Source}
+			table(w, []string{"LIST", "STATE", "CHOSEN", "CONFIRMED", "LEFT", "SOURCE"}, subs, func(s subscribers.Subscription) []any {
+				return []any{s.List, s.State, chosen(s), s.ConfirmedAt, s.UnsubscribedAt, s.Source}
 			})
 			fmt.Fprintln(w)
 			table(w, []string{"WHEN", "EVENT", "BY", "SOURCE", "WORDING"}, consent, func(e subscribers.Consent) []any {
@@ -151,6 +168,21 @@ func (c *subscriberShowCmd) Run(ctx context.Context, p *program) error {
 			})
 		})
 	})
+}
+
+// chosen says in a line what a reader chose within a subscription.
+func chosen(s subscribers.Subscription) string {
+	said := []string{"each edition"}
+	if s.Frequency == subscribers.Weekly {
+		said[0] = "weekly"
+	}
+	if s.PausedUntil != nil && s.PausedUntil.After(time.Now()) {
+		said = append(said, "paused until "+s.PausedUntil.Format(time.DateOnly))
+	}
+	if len(s.TopicsOff) > 0 {
+		said = append(said, "not "+strings.Join(s.TopicsOff, ", "))
+	}
+	return strings.Join(said, "; ")
 }
 
 type subscriberLeaveCmd struct {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,6 +20,10 @@ import (
 type Store struct {
 	db  *sqlx.DB
 	now func() time.Time
+
+	saltMu     sync.Mutex
+	saltDay    time.Time // of which day the next are
+	saltsOfDay [][]byte
 }
 
 // NewStore returns a store that tells the time by now.

@@ -57,7 +57,7 @@ func TestWordings(t *testing.T) {
 		"revise":  func() error { _, err := s.Revise(t.Context(), missing, "ed"); return err },
 		"retire":  func() error { return s.Retire(t.Context(), "spring", "ed") },
 		"variant": func() error { _, err := s.Variant(t.Context(), 99); return err },
-		"click":   func() error { _, err := s.Click(t.Context(), 1, 99); return err },
+		"click":   func() error { _, err := s.Click(t.Context(), 1, 99, Visitor{}); return err },
 	} {
 		if err := f(); errs.KindOf(err) != errs.NotFound {
 			t.Errorf("%s: %v", what, err)
@@ -119,18 +119,29 @@ func TestClicks(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 { // many at once, none lost
 		wg.Go(func() {
-			if to, err := s.Click(context.Background(), 7, a.VariantID); err != nil || to != good.URL {
+			if to, err := s.Click(context.Background(), 7, a.VariantID, Visitor{"203.0.113.1", "A"}); err != nil || to != good.URL {
 				t.Errorf("click: %q, %v", to, err)
 			}
 		})
 	}
 	wg.Wait()
 	now = now.Add(time.Hour)
-	if _, err := s.Click(t.Context(), 7, a.VariantID); err != nil {
+	for campaign, v := range map[int64]Visitor{7: {"203.0.113.2", "A"}, 8: {"203.0.113.1", "A"}} {
+		if _, err := s.Click(t.Context(), campaign, a.VariantID, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Tally(t.Context(), ClickHold); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Click(t.Context(), 8, a.VariantID); err != nil {
-		t.Fatal(err)
+	if got, err := s.Clicks(t.Context(), 7); err != nil || len(got) != 1 || got[0].Clicks != 20 {
+		t.Errorf("%v %+v; those of the last two minutes wait", err, got)
+	}
+	now = now.Add(ClickHold)
+	for range 2 { // which counts nothing twice
+		if err := s.Tally(t.Context(), ClickHold); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, err := s.Clicks(t.Context(), 7)
 	if err != nil || len(got) != 1 || got[0].Clicks != 21 || got[0].Slug != good.Slug || !got[0].First.Equal(time.Date(2026, 11, 22, 7, 0, 0, 0, time.UTC)) || got[0].Last.Sub(got[0].First) != time.Hour {
@@ -138,5 +149,62 @@ func TestClicks(t *testing.T) {
 	}
 	if none, err := s.Clicks(t.Context(), 9); err != nil || none == nil || len(none) != 0 {
 		t.Errorf("%v %+v", err, none)
+	}
+}
+
+// What a program did on a day is told from what people did, on all nodes alike, around midnight too; and what it was told by is
+// forgotten.
+func TestMachines(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t)
+	now := time.Date(2026, 11, 22, 23, 59, 30, 0, time.UTC)
+	clock := func() time.Time { return now }
+	one, two := NewStore(d, clock), NewStore(d, clock) // two nodes
+	a, err := one.Create(t.Context(), good, "ed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	click := func(s *Store, v Visitor) {
+		t.Helper()
+		if _, err := s.Click(t.Context(), 7, a.VariantID, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scanner, person := Visitor{"203.0.113.1", "Scanner"}, Visitor{"203.0.113.1", "Mozilla"}
+	click(one, scanner)
+	click(one, person)
+	now = now.Add(time.Minute) // the next day
+	if err := two.Machine(t.Context(), scanner); err != nil {
+		t.Fatal(err)
+	}
+	click(two, scanner)
+	click(one, Visitor{"203.0.113.2", "Scanner"})
+	now = now.Add(ClickHold)
+	if err := two.Tally(t.Context(), ClickHold); err != nil {
+		t.Fatal(err)
+	}
+	got, err := one.Clicks(t.Context(), 7)
+	if err != nil || len(got) != 1 || got[0].Clicks != 2 || got[0].Machines != 2 {
+		t.Errorf("%+v, %v; want 2 and 2", got, err)
+	}
+	left := func(query string) (n int) {
+		t.Helper()
+		if err := d.Get(&n, query); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if left(`SELECT count(*) FROM machine_marks`) != 2 || left(`SELECT count(*) FROM click_salts`) != 2 {
+		t.Error("marks and salts of two days")
+	}
+	if _, err := d.Exec(`UPDATE machine_marks SET at = $1`, now); err != nil {
+		t.Fatal(err)
+	}
+	now = now.AddDate(0, 0, 4)
+	if err := two.Tally(t.Context(), ClickHold); err != nil {
+		t.Fatal(err)
+	}
+	if left(`SELECT count(*) FROM machine_marks`)+left(`SELECT count(*) FROM click_salts`)+left(`SELECT count(*) FROM held_clicks`) != 0 {
+		t.Error("it is not forgotten")
 	}
 }

@@ -66,12 +66,17 @@ func (s *Service) approve(ctx context.Context, c Campaign, who string, force boo
 	if err != nil {
 		return err
 	}
+	if who != bySchedule {
+		if _, err := s.countAudience(ctx, c, &p); err != nil {
+			return err
+		}
+	}
 	if err := p.refusal(force); err != nil {
 		return err
 	}
 	return db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
 		err := change(ctx, tx, c, s.Now(), `state = 'approved', reason = '', approved_by = $4, approved_at = $3, approved_hash = $5, content_hash = $5,
-			forced = $6, checked_at = NULL`, who, p.hash, force)
+			forced = $6, checked_at = NULL, approved_audience = $7`, who, p.hash, force, p.aimed.hash)
 		if err != nil {
 			return err
 		}
@@ -148,6 +153,9 @@ func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (
 	if err != nil {
 		return c, err
 	}
+	if _, err := s.countAudience(ctx, c, &p); err != nil {
+		return c, err
+	}
 	if err := p.refusal(force); err != nil {
 		return c, err
 	}
@@ -155,7 +163,7 @@ func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (
 		// Whoever starts it holds the lease of the check: nobody else starts it, and the clock stays away. Should this
 		// process die here, the clock goes on when the lease is over, since the campaign is due.
 		err := change(ctx, tx, c, now, `state = 'approved', reason = '', approved_by = $4, approved_at = $3, approved_hash = $5, content_hash = $5,
-			forced = $6, checked_at = NULL, send_at = $3, expires_at = $7, check_until = $8`, who, p.hash, force, now.Add(c.life()), now.Add(checkLease))
+			forced = $6, checked_at = NULL, send_at = $3, expires_at = $7, check_until = $8, approved_audience = $9`, who, p.hash, force, now.Add(c.life()), now.Add(checkLease), p.aimed.hash)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"mailer/internal/articles"
 	"mailer/internal/lang"
+	"mailer/internal/message"
 	"mailer/internal/render"
 	"mailer/internal/subscribers"
 )
@@ -35,14 +36,15 @@ type arrangement struct {
 }
 
 // arrange makes an edition of the stories found for each section. It has no knowledge of the database or the clock; date is
-// the day the edition bears, in the list's zone.
-func arrange(r Recipe, l subscribers.List, date time.Time, found [][]render.Story, appeal *render.Appeal) arrangement {
+// the day the edition bears, in the list's zone. Those in had do not go to every reader, nor do those of a section with a topic; the
+// story on top always does.
+func arrange(r Recipe, l subscribers.List, date time.Time, found [][]render.Story, appeal *render.Appeal, had map[int64]bool) arrangement {
 	var blocks []render.Block
 	if r.Intro != "" {
 		blocks = append(blocks, render.Block{Kind: render.KindText, Text: r.Intro})
 	}
 	room, used := r.Stories.Max, map[int64]bool{}
-	lead := pickLead(r, found)
+	lead := pickLead(r, found, had)
 	if lead != nil {
 		blocks = append(blocks, render.Block{Kind: render.KindStory, Lead: true, Stories: []render.Story{*lead}})
 		room, used[lead.ArticleID] = room-1, true
@@ -56,7 +58,7 @@ func arrange(r Recipe, l subscribers.List, date time.Time, found [][]render.Stor
 			used[s.ArticleID] = true
 		}
 		room -= len(picks)
-		blocks = append(blocks, render.Block{Kind: render.KindSection, Title: sec.Title, Stories: picks})
+		blocks = append(blocks, render.Block{Kind: render.KindSection, Title: sec.Title, Topic: sec.Topic, Stories: picks})
 	}
 	a := arrangement{count: r.Stories.Max - room}
 	a.short = a.count == 0 || a.count < r.Stories.Min && r.Stories.TooFew == "skip"
@@ -64,27 +66,47 @@ func arrange(r Recipe, l subscribers.List, date time.Time, found [][]render.Stor
 		blocks = placeAppeal(blocks, *appeal, r.Appeal.after())
 	}
 	a.Blocks = blocks
-	a.Subject, a.Preheader = headings(r, l, date, storiesOf(blocks))
+	a.Subject, a.Preheader = headings(r, l, date, forAll(blocks, had))
 	return a
 }
 
 // pickLead returns the story to stand on top, or nil when the rule wants none or there is none. A rule that finds nothing
-// falls back to the first story.
-func pickLead(r Recipe, found [][]render.Story) *render.Story {
-	var pool []render.Story
+// falls back to the first story. The lead goes to every reader, so one that every reader wants, and nobody has had, comes first.
+func pickLead(r Recipe, found [][]render.Story, had map[int64]bool) *render.Story {
+	var all, fresh, wanted []render.Story
 	for i, sec := range r.Sections {
-		if r.Lead.Section == "" || sec.Title == r.Lead.Section {
-			pool = append(pool, found[i]...)
+		if r.Lead.Section != "" && sec.Title != r.Lead.Section {
+			continue
+		}
+		for _, s := range found[i] {
+			all = append(all, s)
+			if !had[s.ArticleID] {
+				fresh = append(fresh, s)
+			}
+			if !had[s.ArticleID] && (sec.Topic == "" || r.Lead.Section != "") {
+				wanted = append(wanted, s)
+			}
 		}
 	}
-	if len(pool) == 0 {
-		pool = slices.Concat(found...)
+	if len(all) == 0 {
+		all = slices.Concat(found...)
 	}
-	if r.Lead.Rule == "none" || len(pool) == 0 {
+	if r.Lead.Rule == "none" || len(all) == 0 {
 		return nil
 	}
+	pools := slices.DeleteFunc([][]render.Story{wanted, fresh, all}, func(p []render.Story) bool { return len(p) == 0 })
+	for _, pool := range pools {
+		if best := byRule(r.Lead, pool); best >= 0 {
+			return &pool[best]
+		}
+	}
+	return &pools[0][0]
+}
+
+// byRule returns which story of a pool the rule is for, or -1.
+func byRule(l Lead, pool []render.Story) int {
 	best := 0
-	switch r.Lead.Rule {
+	switch l.Rule {
 	case "photo":
 		best = slices.IndexFunc(pool, func(s render.Story) bool { return s.Image != nil && s.Image.URL != "" })
 	case "newest":
@@ -95,10 +117,29 @@ func pickLead(r Recipe, found [][]render.Story) *render.Story {
 		}
 	case "tag":
 		best = slices.IndexFunc(pool, func(s render.Story) bool {
-			return slices.ContainsFunc(s.Tags, func(t string) bool { return strings.EqualFold(t, r.Lead.Tag) })
+			return slices.ContainsFunc(s.Tags, func(t string) bool { return strings.EqualFold(t, l.Tag) })
 		})
 	}
-	return &pool[max(best, 0)]
+	return best
+}
+
+// forAll returns the stories of the blocks that every reader gets, in order: those that a subject may name.
+func forAll(blocks []render.Block, had map[int64]bool) []render.Story {
+	var list []render.Story
+	for _, b := range blocks {
+		for _, s := range b.Stories {
+			if b.Topic == "" && (b.Lead || !had[s.ArticleID]) {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// names reports whether a subject or preheader names a story. The beginning of its title will do: a preheader is cut.
+func names(text, title string) bool {
+	runes := []rune(message.CleanHeader(title))
+	return len(runes) > 0 && strings.Contains(text, string(runes[:min(len(runes), 20)]))
 }
 
 func fillSection(found []render.Story, room int, used map[int64]bool) []render.Story {
@@ -157,7 +198,9 @@ func headings(r Recipe, l subscribers.List, date time.Time, stories []render.Sto
 		}
 		values["also"] = strings.Join(rest, " · ")
 	}
-	subject = withoutReply(expand(r.Subject, values))
+	if subject = withoutReply(expand(r.Subject, values)); subject == "" { // no story is for everybody
+		subject = expand("{list}: {date}", values)
+	}
 	preheader = expand(r.Preheader, values)
 	// Too short, it is filled up: by the dek, which belongs to the subject's story and so comes first, then by what follows.
 	values["about"] = l.Description

@@ -87,7 +87,7 @@ func TestArrange(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&r)
 			}
-			a := arrange(r, list, day, tc.found, tc.appeal)
+			a := arrange(r, list, day, tc.found, tc.appeal, nil)
 			if got := sketch(a.Blocks); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
@@ -102,10 +102,10 @@ func TestTooFew(t *testing.T) {
 	one := [][]render.Story{{{ArticleID: 1, Title: "One"}}}
 	for policy, short := range map[string]bool{"skip": true, "shrink": false} {
 		r := Recipe{Stories: Stories{Min: 3, Max: 5, TooFew: policy}, Sections: []Section{{Max: 3}}}
-		if a := arrange(r, subscribers.List{}, time.Now(), one, nil); a.short != short {
+		if a := arrange(r, subscribers.List{}, time.Now(), one, nil, nil); a.short != short {
 			t.Errorf("%s: short is %t", policy, a.short)
 		}
-		if a := arrange(r, subscribers.List{}, time.Now(), [][]render.Story{nil}, nil); !a.short {
+		if a := arrange(r, subscribers.List{}, time.Now(), [][]render.Story{nil}, nil, nil); !a.short {
 			t.Errorf("%s: an edition without stories is not short", policy)
 		}
 	}

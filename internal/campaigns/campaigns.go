@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"mailer/internal/appeals"
 	"mailer/internal/articles"
+	"mailer/internal/audience"
 	"mailer/internal/db"
 	"mailer/internal/delivery"
 	"mailer/internal/dkim"
@@ -38,11 +40,13 @@ type Deps struct {
 	Lists       *subscribers.Store
 	Articles    *articles.Store
 	Appeals     *appeals.Store
+	Audience    *audience.Store
 	Delivery    *delivery.Store
 	Templates   *render.Templates
 	Letters     *letters.Service
 	URLs        links.URLs // where the public pages are
 	MailDomain  string     // right side of Message-ID and List-Id
+	LeaveByMail bool       // mail to the leave addresses at a list's envelope domain is read
 	Development bool       // nothing leaves the machine: links to http://localhost are no fault
 	Caution     Caution    // of every launch that does not say otherwise
 	Now         func() time.Time
@@ -88,6 +92,7 @@ type Campaign struct {
 	TimeZone    string     `db:"time_zone" json:"time_zone,omitempty"` // of the digest
 	Edition     string     `db:"edition" json:"edition"`               // 2026-11-22T07:00, or manual-… for one made by hand
 	Template    string     `db:"template" json:"template"`
+	Frequency   string     `db:"frequency" json:"frequency"` // whose it is: each, weekly or all; once launched, who it really went to
 	State       string     `db:"state" json:"state"`
 	Reason      string     `db:"reason" json:"reason,omitempty"` // of the state, for people
 	Subject     string     `db:"subject" json:"subject"`
@@ -127,6 +132,11 @@ type Campaign struct {
 
 	Priority int `db:"priority" json:"priority"` // a higher one overtakes others at the next chunk
 
+	// Which readers of the list it goes to: those in all of the one, and in none of the other.
+	Segments         pq.StringArray `db:"segments" json:"segments,omitempty"`
+	Exclude          pq.StringArray `db:"exclude" json:"exclude,omitempty"`
+	ApprovedAudience []byte         `db:"approved_audience" json:"-"`
+
 	// Only Service.Campaign fills these.
 	Blocks []render.Block    `db:"-" json:"blocks,omitempty"`
 	Send   *delivery.Balance `db:"-" json:"send,omitempty"` // once launched
@@ -143,11 +153,14 @@ func (c *Campaign) byHand() bool { return strings.HasPrefix(c.Edition, "manual-"
 func (c *Campaign) open() bool { return c.State == Draft || c.State == InReview || c.State == Approved }
 
 const selectCampaign = `SELECT c.id, c.name, c.list_id, coalesce(d.slug, '') AS digest, coalesce(d.time_zone, '') AS time_zone, c.digest_id, c.edition,
-		c.template, c.state, c.reason, c.subject, c.preheader, c.opens_at, c.cutoff_at, c.approval_due_at, c.send_at, c.expires_at,
+		c.template, c.frequency, c.state, c.reason, c.subject, c.preheader, c.opens_at, c.cutoff_at, c.approval_due_at, c.send_at, c.expires_at,
 		c.no_approval, extract(epoch FROM c.late_by)::bigint AS late_seconds, c.late, c.doubt_policy, c.min_stories,
 		(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS story_count,
 		c.content_hash, c.composed_at, c.composed_to, c.edited_by, c.edited_at, c.approved_by, c.approved_at, c.approved_hash, c.forced,
-		c.checked_at, c.check_until, c.launched_at, c.created_by, c.created_at, c.updated_at, c.version, c.undo_window, c.slice_percent, c.slice_wait, c.priority
+		c.checked_at, c.check_until, c.launched_at, c.created_by, c.created_at, c.updated_at, c.version, c.undo_window, c.slice_percent, c.slice_wait, c.priority,
+		coalesce(c.segments, ARRAY(SELECT jsonb_array_elements_text(CASE jsonb_typeof(d.recipe->'segments') WHEN 'array' THEN d.recipe->'segments' END))) AS segments,
+		coalesce(c.exclude, ARRAY(SELECT jsonb_array_elements_text(CASE jsonb_typeof(d.recipe->'exclude') WHEN 'array' THEN d.recipe->'exclude' END))) AS exclude,
+		c.approved_audience
 	FROM campaigns c LEFT JOIN digests d ON d.id = c.digest_id`
 
 // Filter narrows a listing; zero fields do not narrow.

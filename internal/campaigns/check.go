@@ -12,7 +12,6 @@ import (
 	"mailer/internal/audit"
 	"mailer/internal/db"
 	"mailer/internal/errs"
-	"mailer/internal/message"
 	"mailer/internal/render"
 	"mailer/internal/subscribers"
 )
@@ -122,18 +121,19 @@ func (s *Service) mailedMeanwhile(ctx context.Context, q db.Q, c Campaign, ids [
 	if err != nil || d.Recipe.Stories.Repeat == "allow" {
 		return mailed, err
 	}
-	var rows []struct {
-		Article  int64 `db:"article_id"`
-		Campaign int64 `db:"id"`
-	}
-	err = q.SelectContext(ctx, &rows, `SELECT s.article_id, c.id FROM campaigns c JOIN campaign_stories s ON s.campaign_id = c.id
+	var rows []carried
+	err = q.SelectContext(ctx, &rows, `SELECT s.article_id, c.id AS campaign_id FROM campaigns c JOIN campaign_stories s ON s.campaign_id = c.id
 		WHERE s.article_id = ANY ($1) AND c.id <> $2 AND c.state = 'launched' AND c.launched_at >= $3
-			AND c.list_id = $4 AND ($5 = 'list' OR c.digest_id = $6)`,
-		pq.Array(ids), c.ID, *from, c.ListID, d.Recipe.Stories.Repeat, d.ID)
+			AND c.list_id = $4 AND ($5 <> 'digest' OR c.digest_id = $6) AND `+fmt.Sprintf(sameReaders, "$7"),
+		pq.Array(ids), c.ID, *from, c.ListID, d.Recipe.Stories.Repeat, d.ID, c.Frequency)
+	if err != nil {
+		return mailed, db.Err(err, "look for stories mailed meanwhile")
+	}
+	rows, err = s.reallyMailed(ctx, q, rows)
 	for _, r := range rows {
 		mailed[r.Article] = r.Campaign
 	}
-	return mailed, db.Err(err, "look for stories mailed meanwhile")
+	return mailed, err
 }
 
 // composeAgain makes an edition anew that no person had a hand in.
@@ -241,8 +241,7 @@ func hold(c Campaign, before, after []render.Block, f finding, rewritten bool) s
 func (s *Service) preheaderWithout(ctx context.Context, c Campaign, l subscribers.List, after content, picked map[int64]render.Story, f finding) (preheader, reason string, err error) {
 	named := func(text string) bool {
 		for id := range f.gone {
-			// Its beginning will do: a preheader is cut.
-			if title := []rune(message.CleanHeader(picked[id].Title)); strings.Contains(text, string(title[:min(len(title), 20)])) {
+			if names(text, picked[id].Title) {
 				return true
 			}
 		}
@@ -269,6 +268,6 @@ func (s *Service) preheaderWithout(ctx context.Context, c Campaign, l subscriber
 	if c.SendAt != nil {
 		date = *c.SendAt
 	}
-	_, preheader = headings(d.Recipe, l, date.In(zone), storiesOf(after.Blocks))
+	_, preheader = headings(d.Recipe, l, date.In(zone), forAll(after.Blocks, nil))
 	return preheader, "", nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -63,11 +64,28 @@ func (s *Service) draftOf(ctx context.Context, d Digest, c Campaign, until time.
 	if err != nil {
 		return arrangement{}, nil, err
 	}
+	had, err := s.hadElsewhere(ctx, d, c.ID, picked)
+	if err != nil {
+		return arrangement{}, nil, err
+	}
 	date := until
 	if c.SendAt != nil {
 		date = *c.SendAt
 	}
-	return arrange(r, l, date.In(zone), found, appeal), picked, nil
+	return arrange(r, l, date.In(zone), found, appeal, had), picked, nil
+}
+
+// hadElsewhere returns which of the stories some readers have had with another list, where the recipe minds that.
+func (s *Service) hadElsewhere(ctx context.Context, d Digest, self int64, picked map[int64]render.Story) (map[int64]bool, error) {
+	if d.Recipe.Stories.Repeat != repeatReader {
+		return nil, nil
+	}
+	rows, err := s.elsewhere(ctx, s.DB, d, self, slices.Collect(maps.Keys(picked)))
+	had := map[int64]bool{}
+	for _, r := range rows {
+		had[r.Article] = true
+	}
+	return had, err
 }
 
 // recipeAppeal returns the appeal that a recipe names in its present wording, or nil when it names none or a retired one.
@@ -90,29 +108,70 @@ func blockAppeal(a appeals.Appeal) *render.Appeal {
 // since returns where the window of stories begins: where that of the digest's last edition ended, or as far back as the
 // recipe allows.
 func (s *Service) since(ctx context.Context, d Digest, self int64, until time.Time) (time.Time, error) {
-	var last sql.NullTime
-	err := s.DB.GetContext(ctx, &last, `SELECT max(composed_to) FROM campaigns
-		WHERE digest_id = $1 AND id <> $2 AND state IN ('launched', 'approved') AND composed_to <= $3`, d.ID, self, until)
+	from := until.Add(-d.Recipe.Stories.Window.std())
+	var before []struct {
+		ID         int64     `db:"id"`
+		ComposedTo time.Time `db:"composed_to"`
+	}
+	err := s.DB.SelectContext(ctx, &before, `SELECT id, composed_to FROM campaigns
+		WHERE digest_id = $1 AND id <> $2 AND state IN ('launched', 'approved') AND composed_to <= $3 AND composed_to > $4
+		ORDER BY composed_to DESC`, d.ID, self, until, from)
 	if err != nil {
 		return time.Time{}, db.Err(err, "look for the last edition")
 	}
-	return later(last.Time, until.Add(-d.Recipe.Stories.Window.std())), nil
+	var ids []int64
+	for _, b := range before {
+		ids = append(ids, b.ID)
+	}
+	nothing, err := s.Delivery.NothingSent(ctx, s.DB, ids)
+	for _, b := range before {
+		if !nothing[b.ID] {
+			return later(b.ComposedTo, from), err
+		}
+	}
+	return from, err
 }
 
 // mailed returns the stories that the recipe does not want again: those that this list, or this digest, has mailed since
 // the window began, or is about to mail.
 func (s *Service) mailed(ctx context.Context, d Digest, self int64, until time.Time) ([]int64, error) {
-	scope := map[string]string{"list": `c.list_id = $1`, "digest": `c.digest_id = $2`}[d.Recipe.Stories.Repeat]
+	scope := map[string]string{"list": `c.list_id = $1`, "reader": `c.list_id = $1`, "digest": `c.digest_id = $2`}[d.Recipe.Stories.Repeat]
 	if scope == "" {
 		return nil, nil
 	}
-	var ids []int64
+	var rows []carried
 	// $1 and $2 both occur whatever the scope, so that their types are known.
-	err := s.DB.SelectContext(ctx, &ids, `SELECT DISTINCT s.article_id FROM campaigns c JOIN campaign_stories s ON s.campaign_id = c.id
-		WHERE `+scope+` AND $1::bigint > 0 AND $2::bigint > 0 AND c.id <> $3
+	err := s.DB.SelectContext(ctx, &rows, `SELECT s.article_id, c.id AS campaign_id FROM campaigns c JOIN campaign_stories s ON s.campaign_id = c.id
+		WHERE `+scope+` AND $1::bigint > 0 AND $2::bigint > 0 AND c.id <> $3 AND `+fmt.Sprintf(sameReaders, "$5")+`
 			AND (c.state = 'approved' OR c.state = 'launched' AND c.launched_at >= $4)`,
-		d.ListID, d.ID, self, until.Add(-d.Recipe.Stories.Window.std()-lateArrival))
-	return ids, db.Err(err, "look for stories already mailed")
+		d.ListID, d.ID, self, until.Add(-d.Recipe.Stories.Window.std()-lateArrival), d.Recipe.Frequency)
+	if err != nil {
+		return nil, db.Err(err, "look for stories already mailed")
+	}
+	if rows, err = s.reallyMailed(ctx, s.DB, rows); err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, r := range rows {
+		ids = append(ids, r.Article)
+	}
+	return ids, nil
+}
+
+// carried is a story with a campaign that carries it.
+type carried struct {
+	Article  int64 `db:"article_id"`
+	Campaign int64 `db:"campaign_id"`
+}
+
+// reallyMailed leaves out what no reader got, since its send was ended before anything had been sent.
+func (s *Service) reallyMailed(ctx context.Context, q db.Q, rows []carried) ([]carried, error) {
+	var ids []int64
+	for _, r := range rows {
+		ids = append(ids, r.Campaign)
+	}
+	nothing, err := s.Delivery.NothingSent(ctx, q, ids)
+	return slices.DeleteFunc(rows, func(r carried) bool { return nothing[r.Campaign] }), err
 }
 
 func later(a, b time.Time) time.Time {
@@ -153,8 +212,8 @@ func (s *Service) compose(ctx context.Context, c Campaign, until time.Time, fina
 		if final && a.short {
 			state, reason = Skipped, tooFew(a.count, d.Recipe)
 		}
-		err := change(ctx, tx, c, now, `state = $4, reason = $5, subject = $6, preheader = $7, content_hash = $8, composed_at = $3, composed_to = $9, min_stories = $10`,
-			state, reason, a.Subject, a.Preheader, hash, until, leastStories(d.Recipe))
+		err := change(ctx, tx, c, now, `state = $4, reason = $5, subject = $6, preheader = $7, content_hash = $8, composed_at = $3, composed_to = $9, min_stories = $10,
+			frequency = $11`, state, reason, a.Subject, a.Preheader, hash, until, leastStories(d.Recipe), d.Recipe.Frequency)
 		if err != nil {
 			return err
 		}
@@ -243,10 +302,10 @@ func (g *Digests) Run(ctx context.Context, slug, who string) (Campaign, error) {
 	var id int64
 	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
 		err := tx.GetContext(ctx, &id, `INSERT INTO campaigns (list_id, digest_id, edition, name, template, reason, subject, preheader, no_approval, late_by,
-				late, doubt_policy, content_hash, composed_at, composed_to, created_by, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'hold', $9 * interval '1 second', $10, $11, $12, $13, $13, $14, $13, $13) RETURNING id`,
+				late, doubt_policy, content_hash, composed_at, composed_to, created_by, created_at, updated_at, frequency)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'hold', $9 * interval '1 second', $10, $11, $12, $13, $13, $14, $13, $13, $15) RETURNING id`,
 			d.ListID, d.ID, manualEdition(), fmt.Sprintf("%s, %s by hand", d.Name, now.In(zone).Format(nominalLayout)), d.Recipe.Template, reason,
-			a.Subject, a.Preheader, int64(d.Recipe.Clock.LateBy.std().Seconds()), d.Recipe.Clock.Late, d.Recipe.Clock.Doubt, hash, now, who)
+			a.Subject, a.Preheader, int64(d.Recipe.Clock.LateBy.std().Seconds()), d.Recipe.Clock.Late, d.Recipe.Clock.Doubt, hash, now, who, d.Recipe.Frequency)
 		if err != nil {
 			return db.Err(err, "make a campaign")
 		}

@@ -71,6 +71,9 @@ func (g *Digests) Create(ctx context.Context, r Recipe, who string) (Digest, err
 	var d Digest
 	now := g.svc.Now()
 	err = db.InTx(ctx, g.svc.DB, func(tx *sqlx.Tx) error {
+		if err := g.svc.holdSegments(ctx, tx, r.Segments, r.Exclude); err != nil {
+			return err
+		}
 		err := tx.GetContext(ctx, &d, `INSERT INTO digests (slug, list_id, name, recipe, schedule, time_zone, planned_to, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7)
 			RETURNING id, slug, list_id, name, recipe, schedule, time_zone, active, planned_to, created_at, updated_at`,
@@ -104,7 +107,13 @@ func (g *Digests) resolve(ctx context.Context, r Recipe) (l subscribers.List, zo
 	if _, err := loadZone(zone); err != nil {
 		return l, "", err
 	}
+	if _, err := g.svc.aim(ctx, Campaign{Segments: r.Segments, Exclude: r.Exclude}, l); err != nil {
+		return l, "", err
+	}
 	for i, sec := range r.Sections {
+		if err := g.svc.checkTopic(ctx, l, fmt.Sprintf("sections[%d].topic", i+1), sec.Topic, false); err != nil {
+			return l, "", err
+		}
 		for _, feed := range sec.Feeds {
 			if _, err := g.svc.Articles.Feed(ctx, feed); errs.KindOf(err) == errs.NotFound {
 				return l, "", errs.Field(fmt.Sprintf("sections[%d].feeds", i+1), "there is no feed %q; add it first", feed)

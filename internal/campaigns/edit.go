@@ -26,6 +26,8 @@ type Edit struct {
 	Subject   *string
 	Preheader *string
 	Blocks    []render.Block
+	Segments  *[]string // only readers in all of these; empty: everybody
+	Exclude   *[]string // no reader in any of these
 }
 
 // Edit changes the content of a campaign that has not been launched. An approval lapses with that: the campaign is a draft
@@ -59,6 +61,11 @@ func (s *Service) Edit(ctx context.Context, id int64, e Edit, who string) (Campa
 	if err != nil {
 		return was, err
 	}
+	for i, b := range e.Blocks {
+		if err := s.checkTopic(ctx, l, fmt.Sprintf("blocks[%d]", i+1), b.Topic, true); err != nil {
+			return was, err
+		}
+	}
 	return s.act(ctx, id, who, "campaign.edit", func(tx *sqlx.Tx, c Campaign) error {
 		if !c.open() && c.State != Held {
 			return conflict(c, "it can no longer be edited")
@@ -72,6 +79,9 @@ func (s *Service) Edit(ctx context.Context, id int64, e Edit, who string) (Campa
 		}
 		if e.Preheader != nil {
 			ct.Preheader = *e.Preheader
+		}
+		if err := s.editAudience(ctx, tx, c, e); err != nil {
+			return err
 		}
 		if e.Blocks == nil {
 			if ct.Blocks, err = loadBlocks(ctx, tx, id); err != nil {
@@ -123,6 +133,8 @@ func (e *Edit) check() error {
 			return errs.Field(field, "a block of kind %s cannot have %d stories", b.Kind, len(b.Stories))
 		case (b.Kind == render.KindAppeal) != (b.Appeal != nil):
 			return errs.Field(field, "an appeal belongs into a block of its kind, and that needs one")
+		case b.Kind == render.KindAppeal && b.Topic != "":
+			return errs.Field(field, "an appeal is for every reader and has no topic")
 		}
 		if b.Text != "" {
 			if err := checkMarkdown(field, b.Text, maxText); err != nil {

@@ -1,7 +1,6 @@
 package campaigns
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -21,9 +20,9 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(p.hash, c.Approval) {
+	if why := p.strayed(c); why != "" {
 		if c.ApprovedBy != bySchedule {
-			return counted(&r.Held, s.finish(ctx, c, Held, "what its list says of itself was changed after the approval; look at it and approve again"))
+			return counted(&r.Held, s.finish(ctx, c, Held, why))
 		}
 		// Nobody approved this content in particular: it goes with the list as it is now.
 		if err := s.approve(ctx, c, bySchedule, c.Forced); err != nil {
@@ -46,19 +45,36 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 		notBefore = *c.SendAt
 	}
 	care := s.careOf(c)
+	rule, err := p.aimed.marshal(c)
+	if err != nil {
+		return err
+	}
 	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
 		if err := s.nothingTwice(ctx, tx, c, p.content); err != nil {
 			return err
 		}
+		g, err := s.groupsAtLaunch(ctx, tx, c, p)
+		if err != nil {
+			return err
+		}
+		frequency, err := frequencyOf(ctx, tx, c)
+		if err != nil {
+			return err
+		}
 		// No row: someone else launched it, or changed it since it was read.
-		res, err := tx.ExecContext(ctx, `UPDATE campaigns SET state = 'launched', reason = '', launched_at = $3, version = version + 1, updated_at = $3
-			WHERE id = $1 AND version = $2 AND state = 'approved' AND approved_hash = content_hash AND content_hash = $4`, c.ID, c.Version, now, p.hash)
+		res, err := tx.ExecContext(ctx, `UPDATE campaigns SET state = 'launched', reason = '', launched_at = $3, version = version + 1, updated_at = $3,
+				segments = $5, exclude = $6, frequency = $7
+			WHERE id = $1 AND version = $2 AND state = 'approved' AND approved_hash = content_hash AND content_hash = $4`, c.ID, c.Version, now, p.hash, c.Segments, c.Exclude, frequency)
 		if err := oneRow(res, err); err != nil {
 			return err
 		}
-		err = s.Delivery.LaunchTx(ctx, tx, delivery.Launch{Campaign: c.ID, List: c.ListID, Groups: everyoneGroups, SupporterGroups: supporterGroups,
+		if err := g.keepGroups(ctx, tx, c.ID); err != nil {
+			return err
+		}
+		err = s.Delivery.LaunchTx(ctx, tx, delivery.Launch{Campaign: c.ID, List: c.ListID, Groups: everyoneGroups | g.switched(), SupporterGroups: supporterGroups | g.switched(),
+			Frequency: frequency, TopicGroups: g.topics(), Stories: g.stories, Headings: g.heads, Repeats: g.repeats,
 			Messages:    []delivery.Message{{Compiled: p.printed.compiled, WebHTML: p.printed.out.Web}},
-			DoubtPolicy: c.DoubtPolicy, NotBefore: notBefore, ExpiresAt: expires, Priority: c.Priority, EnvelopeDomain: p.list.EnvelopeDomain,
+			DoubtPolicy: c.DoubtPolicy, NotBefore: notBefore, ExpiresAt: expires, Priority: c.Priority, EnvelopeDomain: p.list.EnvelopeDomain, Rule: rule,
 			UndoWindow: care.UndoWindow, SlicePercent: care.FirstSlice, SliceWait: care.SliceWait})
 		if err != nil {
 			return err
@@ -94,6 +110,23 @@ func (s *Service) nothingTwice(ctx context.Context, tx *sqlx.Tx, c Campaign, ct 
 		err = errTwice
 	}
 	return err
+}
+
+// groupsAtLaunch returns the groups of a campaign as they are at this moment. Launches of which one must know what the other carries
+// follow one another, whatever their lists. When a story has gone out with another list since the message was made, it is made again.
+func (s *Service) groupsAtLaunch(ctx context.Context, tx *sqlx.Tx, c Campaign, p prepared) (grouping, error) {
+	lock := `SELECT pg_advisory_xact_lock_shared(hashtext('campaigns.launch'), 0)`
+	if p.groups.perReader {
+		lock = `SELECT pg_advisory_xact_lock(hashtext('campaigns.launch'), 0)`
+	}
+	if _, err := tx.ExecContext(ctx, lock); err != nil {
+		return grouping{}, db.Err(err, "wait for other launches")
+	}
+	g, err := s.group(ctx, tx, c, p.content)
+	if err == nil && !g.sameMarks(p.groups) {
+		err = errTwice
+	}
+	return g, err
 }
 
 // cannot holds a campaign for a reason that a person can do something about; other errors it passes on, to be tried again.

@@ -121,12 +121,12 @@ func (s *Service) insertEdition(ctx context.Context, tx *sqlx.Tx, d Digest, e ed
 	}
 	var ids []int64
 	err := tx.SelectContext(ctx, &ids, `INSERT INTO campaigns (list_id, digest_id, edition, name, template, state, reason,
-			opens_at, cutoff_at, approval_due_at, send_at, expires_at, no_approval, late_by, late, doubt_policy, created_by, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 * interval '1 second', $15, $16, $17, $18, $18)
+			opens_at, cutoff_at, approval_due_at, send_at, expires_at, no_approval, late_by, late, doubt_policy, created_by, created_at, updated_at, frequency)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 * interval '1 second', $15, $16, $17, $18, $18, $19)
 		ON CONFLICT (digest_id, edition) DO NOTHING RETURNING id`,
 		d.ListID, d.ID, e.Nominal, fmt.Sprintf("%s, %s", d.Name, e.Nominal), d.Recipe.Template, state, e.skip,
 		t.opens, t.cutoff, t.approvalDue, t.send, t.expires,
-		d.Recipe.Clock.NoApproval, int64(d.Recipe.Clock.LateBy.std().Seconds()), d.Recipe.Clock.Late, d.Recipe.Clock.Doubt, bySchedule, now)
+		d.Recipe.Clock.NoApproval, int64(d.Recipe.Clock.LateBy.std().Seconds()), d.Recipe.Clock.Late, d.Recipe.Clock.Doubt, bySchedule, now, d.Recipe.Frequency)
 	if err != nil {
 		return 0, db.Err(err, "make an edition")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,6 +34,8 @@ type prepared struct {
 	list     subscribers.List
 	content  content
 	hash     []byte
+	groups   grouping
+	aimed    aimed
 	printed  printed
 	problems []Problem
 }
@@ -63,6 +66,9 @@ func (s *Service) Preflight(ctx context.Context, id int64) ([]Problem, error) {
 		return nil, err
 	}
 	p, err := s.prepare(ctx, c)
+	if err == nil {
+		_, err = s.countAudience(ctx, c, &p)
+	}
 	if p.problems == nil {
 		p.problems = []Problem{}
 	}
@@ -82,6 +88,9 @@ func (s *Service) prepare(ctx context.Context, c Campaign) (p prepared, err erro
 		return p, err
 	}
 	p.checkList()
+	if err := s.checkAudience(ctx, c, &p); err != nil {
+		return p, err
+	}
 	s.checkDKIM(&p)
 	p.checkContent(c)
 	if err := s.checkAppeal(ctx, &p); err != nil {
@@ -90,8 +99,12 @@ func (s *Service) prepare(ctx context.Context, c Campaign) (p prepared, err erro
 	if err := s.checkRepeats(ctx, c, &p); err != nil {
 		return p, err
 	}
+	if p.groups, err = s.group(ctx, s.DB, c, p.content); err != nil {
+		return p, err
+	}
+	p.checkTopics()
 	// Forced here: a size is for people to judge, below.
-	p.printed, err = s.print(c, p.content, p.list, s.Now(), forSend, true)
+	p.printed, err = s.print(c, p.content, p.groups, p.list, s.Now(), forSend, true)
 	if k := errs.KindOf(err); k == errs.Invalid || k == errs.Config {
 		p.add(Refused, "message", "%s", errs.Public(err))
 		return p, nil
@@ -217,22 +230,21 @@ func (s *Service) checkAppeal(ctx context.Context, p *prepared) error {
 
 // checkRepeats notes stories that the list has had already.
 func (s *Service) checkRepeats(ctx context.Context, c Campaign, p *prepared) error {
-	var rows []struct {
-		Article  int64 `db:"article_id"`
-		Campaign int64 `db:"campaign_id"`
-	}
-	err := s.DB.SelectContext(ctx, &rows, `SELECT mine.article_id, max(o.id) AS campaign_id FROM campaign_stories mine
+	var rows []carried
+	err := s.DB.SelectContext(ctx, &rows, `SELECT mine.article_id, c.id AS campaign_id FROM campaign_stories mine
 			JOIN campaign_stories theirs ON theirs.article_id = mine.article_id AND theirs.campaign_id <> mine.campaign_id
-			JOIN campaigns o ON o.id = theirs.campaign_id
-		WHERE mine.campaign_id = $1 AND o.list_id = $2 AND o.state = 'launched' GROUP BY mine.article_id ORDER BY mine.article_id`, c.ID, c.ListID)
+			JOIN campaigns c ON c.id = theirs.campaign_id
+		WHERE mine.campaign_id = $1 AND c.list_id = $2 AND c.state = 'launched' AND `+fmt.Sprintf(sameReaders, "$3")+`
+		ORDER BY c.id DESC`, c.ID, c.ListID, c.Frequency)
 	if err != nil {
 		return db.Err(err, "look for stories already mailed")
 	}
-	for _, r := range rows {
-		for _, st := range storiesOf(p.content.Blocks) {
-			if st.ArticleID == r.Article {
-				p.add(Noted, "repeat", "“%s” has gone out to this list with campaign %d already", clip(st.Title, 60), r.Campaign)
-			}
+	if rows, err = s.reallyMailed(ctx, s.DB, rows); err != nil {
+		return err
+	}
+	for _, st := range storiesOf(p.content.Blocks) {
+		if i := slices.IndexFunc(rows, func(r carried) bool { return r.Article == st.ArticleID }); i >= 0 {
+			p.add(Noted, "repeat", "“%s” has gone out to this list with campaign %d already", clip(st.Title, 60), rows[i].Campaign)
 		}
 	}
 	return nil
@@ -240,19 +252,22 @@ func (s *Service) checkRepeats(ctx context.Context, c Campaign, p *prepared) err
 
 // checkPrint looks at the finished HTML: its size (MSG-24), and the rules of HTML in mail, for readers and supporters.
 func (s *Service) checkPrint(p *prepared) {
-	compiled := p.printed.compiled
-	switch size := compiled.HTMLSize(everyoneGroups); {
+	compiled, all := p.printed.compiled, p.groups.all()
+	switch size := compiled.HTMLSize(all | everyoneGroups); {
 	case size > message.HTMLLimit:
 		p.add(Warned, "size", "the mail is %d kB of HTML, and Gmail cuts it off at about 100; leave stories out", size/1000)
 	case size > message.HTMLWarning:
 		p.add(Warned, "size", "the mail is %d kB of HTML, near the 100 at which Gmail cuts it off; leave stories out", size/1000)
 	}
-	if size := compiled.Size(everyoneGroups); size > message.SizeLimit {
+	if size := compiled.Size(all | everyoneGroups); size > message.SizeLimit {
 		p.add(Warned, "size", "the whole mail is %d kB, more than %d", size/1000, message.SizeLimit/1000)
 	}
 	seen, hosts := map[render.Problem]bool{}, s.hosts(p)
 	var elsewhere []render.Problem
-	for _, groups := range [...]uint64{everyoneGroups, supporterGroups} {
+	for _, groups := range [...]uint64{all | everyoneGroups, all | supporterGroups, everyoneGroups} {
+		if !p.groups.reaches(groups) {
+			continue
+		}
 		for _, f := range render.CheckHTML(p.printed.marks.Strip(p.printed.out.HTML, groups), hosts...) {
 			if seen[f] || f.Rule == "localhost" && s.Development {
 				continue

@@ -40,7 +40,7 @@ const (
 
 // print renders a campaign and compiles it to a message that bears the moment at. Errors are Invalid where the content is
 // at fault.
-func (s *Service) print(c Campaign, ct content, l subscribers.List, at time.Time, p purpose, force bool) (printed, error) {
+func (s *Service) print(c Campaign, ct content, g grouping, l subscribers.List, at time.Time, p purpose, force bool) (printed, error) {
 	key := s.Ring.Current()
 	zone, err := loadZone(l.TimeZone)
 	if err != nil {
@@ -55,10 +55,11 @@ func (s *Service) print(c Campaign, ct content, l subscribers.List, at time.Time
 		day = day.In(there)
 	}
 	rc := render.Content{List: letters.List(l), Template: c.Template, Subject: ct.Subject, Preheader: ct.Preheader, Date: day,
-		Blocks: make([]render.Block, len(ct.Blocks)), LeaveBase: s.URLs.LeaveBase(), AppealGroup: appealGroup, Proof: p == forProof}
+		Blocks: make([]render.Block, len(ct.Blocks)), LeaveBase: s.URLs.LeaveBase(), PreferencesBase: s.URLs.PreferencesBase(), AppealGroup: appealGroup, Groups: g.Groups, Proof: p == forProof}
 	copy(rc.Blocks, ct.Blocks)
 	if p == forSend {
-		rc.ViewURL = s.URLs.View(s.Ring.ViewToken(key, links.View{Campaign: c.ID}))
+		view := s.Ring.ViewToken(key, links.View{Campaign: c.ID})
+		rc.ViewURL, rc.CanaryURL = s.URLs.View(view), s.URLs.Canary(view)
 		for i, b := range rc.Blocks {
 			if b.Appeal != nil {
 				a := *b.Appeal
@@ -74,6 +75,9 @@ func (s *Service) print(c Campaign, ct content, l subscribers.List, at time.Time
 	d := message.Draft{Campaign: c.ID, Key: key, Domain: s.MailDomain, DKIM: s.DKIM.Stamp(l.FromAddress, at), FromName: l.FromName, FromAddress: l.FromAddress, ReplyTo: l.ReplyTo,
 		Subject: ct.Subject, Date: at.In(zone).Truncate(time.Second), Bulk: true, ListName: l.Name, ListLabel: s.listLabel(l),
 		FeedbackID: s.feedbackID(c, l), LeaveBase: s.URLs.LeaveBase(), Marks: pr.marks, HTML: pr.out.HTML, Text: pr.out.Text, Force: force}
+	if s.LeaveByMail {
+		d.LeaveAt = l.EnvelopeDomain
+	}
 	if p == forProof {
 		d.Campaign, d.Bulk, d.Subject = 0, false, "[Proof] "+ct.Subject
 	}

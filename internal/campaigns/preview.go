@@ -17,6 +17,7 @@ import (
 type Reader struct {
 	Name      string // empty: the text that stands in for it
 	Supporter bool
+	TopicsOff []string // slugs of the topics that the reader does not want
 }
 
 // Preview is a campaign as a reader would get it. Its links to leave and to give lead nowhere or to the plain page, so that
@@ -29,6 +30,7 @@ type Preview struct {
 	EML      []byte    `json:"eml"` // the whole message as it goes over the wire
 	HTMLSize int       `json:"html_size"`
 	Problems []Problem `json:"problems"` // see Preflight
+	Whom     Whom      `json:"audience"`
 }
 
 // previewAddress is whom previews are addressed to (RFC 2606).
@@ -44,15 +46,22 @@ func (s *Service) Preview(ctx context.Context, id int64, r Reader) (Preview, err
 	if err != nil {
 		return Preview{}, err
 	}
-	pr, err := s.print(c, p.content, p.list, s.Now(), forPreview, true)
+	pr, err := s.print(c, p.content, p.groups, p.list, s.Now(), forPreview, true)
 	if err != nil {
 		return Preview{}, err
 	}
-	groups := everyoneGroups
-	if r.Supporter {
-		groups = supporterGroups
+	whom, err := s.whom(ctx, c, &p)
+	if err != nil {
+		return Preview{}, err
 	}
-	v := Preview{Subject: c.Subject, Web: pr.out.Web, HTMLSize: pr.compiled.HTMLSize(groups), Problems: p.problems}
+	groups, err := p.groups.of(r)
+	if err != nil {
+		return Preview{}, err
+	}
+	if !p.groups.reaches(groups) {
+		p.add(Noted, "nothing", "a reader like this gets no mail: no story is left")
+	}
+	v := Preview{Whom: whom, Subject: c.Subject, Web: pr.out.Web, HTMLSize: pr.compiled.HTMLSize(groups), Problems: p.problems}
 	v.EML, err = pr.compiled.Append(nil, &message.Reader{To: previewAddress, MessageID: links.NewMessageID(s.MailDomain), Name: r.Name,
 		LeaveToken: "preview", Groups: groups})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"mailer/internal/delivery"
 	"mailer/internal/errs"
 )
 
@@ -19,6 +20,8 @@ type Recipe struct {
 	Slug      string    `toml:"slug" json:"slug"`
 	Name      string    `toml:"name" json:"name"`
 	List      string    `toml:"list" json:"list"`
+	Segments  []string  `toml:"segments" json:"segments,omitempty"` // only readers in all of these
+	Exclude   []string  `toml:"exclude" json:"exclude,omitempty"`   // no reader in any of these
 	Template  string    `toml:"template" json:"template"`
 	Subject   string    `toml:"subject" json:"subject"`
 	Preheader string    `toml:"preheader" json:"preheader"`
@@ -26,6 +29,7 @@ type Recipe struct {
 	Schedule  string    `toml:"schedule" json:"schedule"`
 	TimeZone  string    `toml:"time_zone" json:"time_zone"`
 	Skip      []string  `toml:"skip" json:"skip"`
+	Frequency string    `toml:"frequency" json:"frequency"` // each | weekly | all: whose editions these are
 	Stories   Stories   `toml:"stories" json:"stories"`
 	Lead      Lead      `toml:"lead" json:"lead"`
 	Sections  []Section `toml:"sections" json:"sections"`
@@ -39,7 +43,7 @@ type Stories struct {
 	Max    int      `toml:"max" json:"max"`
 	TooFew string   `toml:"too_few" json:"too_few"` // skip | shrink
 	Window Duration `toml:"window" json:"window"`   // since the last edition, and never further back than this
-	Repeat string   `toml:"repeat" json:"repeat"`   // list | digest | allow
+	Repeat string   `toml:"repeat" json:"repeat"`   // list | reader | digest | allow
 }
 
 // Lead says which story stands on top.
@@ -55,6 +59,7 @@ type Section struct {
 	Feeds    []string `toml:"feeds" json:"feeds"`
 	Sections []string `toml:"sections" json:"sections"`
 	Tags     []string `toml:"tags" json:"tags"`
+	Topic    string   `toml:"topic" json:"topic,omitempty"` // only for readers who want it
 	Max      int      `toml:"max" json:"max"`
 	Min      int      `toml:"min" json:"min"`
 	Order    string   `toml:"order" json:"order"` // newest | oldest | feed
@@ -214,6 +219,7 @@ func (r *Recipe) fill(set func(key ...string) bool) {
 	str(&r.Template, "digest")
 	str(&r.Subject, "{lead}")
 	str(&r.Preheader, "{also}")
+	str(&r.Frequency, delivery.FrequencyEach)
 	if !set("stories", "min") {
 		r.Stories.Min = 1
 	}

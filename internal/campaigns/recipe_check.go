@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"mailer/internal/delivery"
 	"mailer/internal/errs"
 	"mailer/internal/render"
 )
@@ -38,6 +39,9 @@ func (r *Recipe) checkTexts() error {
 	if !slugRE.MatchString(r.List) {
 		return errs.Field("list", "must be the short name of a list")
 	}
+	if err := checkSegments(r.Segments, r.Exclude); err != nil {
+		return err
+	}
 	if err := oneOf("template", r.Template, "digest"); err != nil {
 		return err
 	}
@@ -45,6 +49,9 @@ func (r *Recipe) checkTexts() error {
 		return err
 	}
 	if err := checkPattern("preheader", r.Preheader, 200); err != nil {
+		return err
+	}
+	if err := oneOf("frequency", r.Frequency, delivery.FrequencyEach, delivery.FrequencyWeekly, delivery.FrequencyAll); err != nil {
 		return err
 	}
 	if r.Intro != "" {
@@ -104,7 +111,7 @@ func (r *Recipe) checkStories() error {
 	if err := oneOf("stories.too_few", s.TooFew, "skip", "shrink"); err != nil {
 		return err
 	}
-	if err := oneOf("stories.repeat", s.Repeat, "list", "digest", "allow"); err != nil {
+	if err := oneOf("stories.repeat", s.Repeat, "list", "reader", "digest", "allow"); err != nil {
 		return err
 	}
 	if err := oneOf("lead.rule", r.Lead.Rule, "first", "photo", "newest", "tag", "none"); err != nil {
@@ -134,6 +141,9 @@ func (r *Recipe) checkSections() error {
 				return errs.Field(key("title"), "%q is the title of another section already", s.Title)
 			}
 			titles[s.Title] = true
+		}
+		if s.Topic != "" && !slugRE.MatchString(s.Topic) {
+			return errs.Field(key("topic"), "must be the short name of a topic of the list")
 		}
 		if s.Max < 1 || s.Max > 50 {
 			return errs.Field(key("max"), "is %d; it must be between 1 and 50", s.Max)

@@ -25,10 +25,11 @@ func TestRecipeDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Recipe{Slug: "morning-briefing", Name: "Morning Briefing", List: "morning", Template: "digest", Subject: "{lead}", Preheader: "{also}",
-		Stories:  Stories{Min: 1, Max: 15, TooFew: "skip", Window: Duration(7 * 24 * time.Hour), Repeat: "list"},
-		Lead:     Lead{Rule: "first"},
-		Sections: []Section{{Feeds: []string{"news"}, Max: 5, Order: "newest"}},
-		Appeal:   Appeal{Place: "none"},
+		Frequency: "each",
+		Stories:   Stories{Min: 1, Max: 15, TooFew: "skip", Window: Duration(7 * 24 * time.Hour), Repeat: "list"},
+		Lead:      Lead{Rule: "first"},
+		Sections:  []Section{{Feeds: []string{"news"}, Max: 5, Order: "newest"}},
+		Appeal:    Appeal{Place: "none"},
 		Clock: Clock{Opens: Duration(2 * time.Hour), Cutoff: Duration(time.Hour), ApprovalDue: Duration(15 * time.Minute), NoApproval: "hold",
 			LateBy: Duration(2 * time.Hour), Late: "hold", Expires: Duration(24 * time.Hour), Doubt: "retry"}}
 	if !reflect.DeepEqual(r, want) {

@@ -16,6 +16,7 @@ import (
 
 	"mailer/internal/appeals"
 	"mailer/internal/articles"
+	"mailer/internal/audience"
 	"mailer/internal/db"
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
@@ -95,8 +96,10 @@ func (r *room) process(d *sqlx.DB) *Service {
 	lists := subscribers.NewStore(d, ring)
 	lists.Now = r.now
 	urls := links.URLs{Base: "https://news.example.org"}
+	sends := delivery.NewStore(d, ring, lists)
+	sends.Narrow = audience.Narrow
 	return New(Deps{DB: d, Ring: ring, Lists: lists, Letters: letters.New(letters.Deps{Ring: ring, Templates: templates, URLs: urls, MailDomain: "mail.example.org", Now: r.now}), Articles: articles.NewStore(d, fetch.New(fetch.Options{AllowPrivate: true, AllowHosts: []string{at, strings.Replace(at, "127.0.0.1", "localhost", 1)}}), r.now),
-		Appeals: appeals.NewStore(d, r.now), Delivery: delivery.NewStore(d, ring, lists), Templates: templates,
+		Appeals: appeals.NewStore(d, r.now), Audience: audience.NewStore(d, lists, r.now), Delivery: sends, Templates: templates,
 		URLs: urls, MailDomain: "mail.example.org", Now: r.now,
 		Log: slog.New(slog.DiscardHandler)})
 }

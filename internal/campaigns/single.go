@@ -32,13 +32,13 @@ func (s *Service) Proof(ctx context.Context, id int64, address string, r Reader,
 	if err != nil {
 		return err
 	}
-	pr, err := s.print(c, p.content, p.list, s.Now(), forProof, true)
+	pr, err := s.print(c, p.content, p.groups, p.list, s.Now(), forProof, true)
 	if err != nil {
 		return err
 	}
-	groups := everyoneGroups
-	if r.Supporter {
-		groups = supporterGroups
+	groups, err := p.groups.of(r)
+	if err != nil {
+		return err
 	}
 	data, err := s.Letters.Build(pr.compiled, &message.Reader{To: to.Wire, MessageID: links.NewMessageID(s.MailDomain), Name: r.Name, Groups: groups})
 	if err != nil {

@@ -23,6 +23,9 @@ func (g *Digests) Update(ctx context.Context, r Recipe, who string) (Digest, err
 	var d Digest
 	now := g.svc.Now()
 	err = db.InTx(ctx, g.svc.DB, func(tx *sqlx.Tx) error {
+		if err := g.svc.holdSegments(ctx, tx, r.Segments, r.Exclude); err != nil {
+			return err
+		}
 		was, err := digestWhere(ctx, tx, `slug = $1 FOR UPDATE`, r.Slug)
 		if err != nil {
 			return err

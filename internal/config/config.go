@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,26 +18,34 @@ import (
 // Config is everything an operator can set. Each field names its variable; the key in mailer.toml is the same in lower
 // case without MAILER_. A Config prints and logs with secrets hidden.
 type Config struct {
-	Production  bool          // any of the four required settings is present; see Complete
-	DatabaseURL string        // MAILER_DATABASE_URL  required in production
-	SMTPURL     string        // MAILER_SMTP_URL      required in production
-	BaseURL     string        // MAILER_BASE_URL      required in production; where readers reach the web pages; no trailing slash
-	Secret      string        // MAILER_SECRET        required in production; signs every link
-	OldSecrets  []string      // MAILER_OLD_SECRETS   newest first; the last is the root of address hashes
-	Listen      string        // MAILER_LISTEN        address of the web server
-	MailDomain  string        // MAILER_MAIL_DOMAIN   right side of Message-ID and List-Id, EHLO name; host of BaseURL unless set
-	Home        string        // MAILER_HOME          folder of the sender's mark and, in development, of Postgres, secret and inbox; absolute
-	DKIMDir     string        // MAILER_DKIM_DIR      folder of the keys that mail is signed with; absolute; dkim in Home unless set
-	Templates   string        // MAILER_TEMPLATES     folder whose files replace the built-in templates; empty or absolute
-	Connections int           // MAILER_CONNECTIONS   most to relays, per process; 0: as many as bring more
-	Rate        int           // MAILER_RATE          most messages per second over all relays and processes; 0: no limit
-	LogLevel    string        // MAILER_LOG_LEVEL     debug, info, warn or error
-	LogFormat   string        // MAILER_LOG_FORMAT    text or json
-	StopAfter   time.Duration // MAILER_STOP_AFTER    how long a stop waits for deliveries in hand
-	MailLog     string        // MAILER_MAIL_LOG      file with a line for each attempt; empty: the ordinary log; absolute
-	UndoWindow  time.Duration // MAILER_UNDO_WINDOW   so long a launch waits and can be taken back
-	FirstSlice  float64       // MAILER_FIRST_SLICE   per cent of the readers who get a campaign first
-	SliceWait   time.Duration // MAILER_SLICE_WAIT    at least so long the rest waits after the first slice
+	Production     bool           // any of the four required settings is present; see Complete
+	DatabaseURL    string         // MAILER_DATABASE_URL  required in production
+	SMTPURL        string         // MAILER_SMTP_URL      required in production
+	BaseURL        string         // MAILER_BASE_URL      required in production; where readers reach the web pages; no trailing slash
+	Secret         string         // MAILER_SECRET        required in production; signs every link
+	OldSecrets     []string       // MAILER_OLD_SECRETS   newest first; the last is the root of address hashes
+	Listen         string         // MAILER_LISTEN        address of the web server
+	InboundListen  string         // MAILER_INBOUND_LISTEN  where mail for the leave addresses is taken in; empty: nowhere; see Inbound
+	MailDomain     string         // MAILER_MAIL_DOMAIN   right side of Message-ID and List-Id, EHLO name; host of BaseURL unless set
+	Home           string         // MAILER_HOME          folder of the sender's mark, of the spool and, in development, of Postgres, secret and inbox; absolute
+	DKIMDir        string         // MAILER_DKIM_DIR      folder of the keys that mail is signed with; absolute; dkim in Home unless set
+	Templates      string         // MAILER_TEMPLATES     folder whose files replace the built-in templates; empty or absolute
+	Connections    int            // MAILER_CONNECTIONS   most to relays, per process; 0: as many as bring more
+	Rate           int            // MAILER_RATE          most messages per second over all relays and processes; 0: no limit
+	TrustedProxies []netip.Prefix // MAILER_TRUSTED_PROXIES  whose X-Forwarded-For is believed; never nil
+	SignupAddress  int            // MAILER_SIGNUP_ADDRESS  sign-ups taken for one mailbox in a day
+	SignupNetwork  int            // MAILER_SIGNUP_NETWORK  from one network in an hour
+	SignupDomain   int            // MAILER_SIGNUP_DOMAIN  for one mail domain in an hour
+	SignupTotal    int            // MAILER_SIGNUP_TOTAL  in an hour
+	LogLevel       string         // MAILER_LOG_LEVEL     debug, info, warn or error
+	LogFormat      string         // MAILER_LOG_FORMAT    text or json
+	StopAfter      time.Duration  // MAILER_STOP_AFTER    how long a stop waits for deliveries in hand
+	MailLog        string         // MAILER_MAIL_LOG      file with a line for each attempt; empty: the ordinary log; absolute
+	UndoWindow     time.Duration  // MAILER_UNDO_WINDOW   so long a launch waits and can be taken back
+	FirstSlice     float64        // MAILER_FIRST_SLICE   per cent of the readers who get a campaign first
+	SliceWait      time.Duration  // MAILER_SLICE_WAIT    at least so long the rest waits after the first slice
+
+	Keep Keep // MAILER_KEEP_… how long what is kept of readers
 
 	// AllowHosts are host:port pairs on this machine or network that feeds and pages may be read from; in development only,
 	// since whoever may add a feed could otherwise look into the operator's network.

@@ -142,7 +142,7 @@ func (r *rig) sender(cfg relay.Config, change ...func(*delivery.SenderConfig)) (
 	}
 	sc := delivery.SenderConfig{
 		Store: r.store, Relays: []delivery.RelayLine{{Relay: rl}}, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Connections: 4, Lease: 3 * time.Second, Idle: 20 * time.Millisecond, Tick: 100 * time.Millisecond,
+		Connections: 4, Hold: -1, Lease: 3 * time.Second, Idle: 20 * time.Millisecond, Tick: 100 * time.Millisecond,
 		Backoff: func(attempt int, _ string) time.Duration { return time.Duration(attempt) * 50 * time.Millisecond },
 		RelayBackoff: func(failures int) time.Duration {
 			return min(time.Duration(failures)*10*time.Millisecond, 100*time.Millisecond)

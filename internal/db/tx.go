@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -19,8 +20,13 @@ const attempts = 10
 //
 // When the commit's own reply is lost the transaction may have been committed; the error is then errs.Unavailable by Err.
 func InTx(ctx context.Context, d *sqlx.DB, f func(tx *sqlx.Tx) error) error {
+	return again(ctx, func() error { return once(ctx, d, f) })
+}
+
+// again runs a transaction until it does not lose against another one.
+func again(ctx context.Context, run func() error) error {
 	for n := 1; ; n++ {
-		err := once(ctx, d, f)
+		err := run()
 		if err == nil || !lostToAnother(err) || n == attempts {
 			return err
 		}
@@ -34,7 +40,12 @@ func InTx(ctx context.Context, d *sqlx.DB, f func(tx *sqlx.Tx) error) error {
 	}
 }
 
-func once(ctx context.Context, d *sqlx.DB, f func(tx *sqlx.Tx) error) error {
+// beginner is a database, or one connection to it.
+type beginner interface {
+	BeginTxx(ctx context.Context, opts *sql.TxOptions) (*sqlx.Tx, error)
+}
+
+func once(ctx context.Context, d beginner, f func(tx *sqlx.Tx) error) error {
 	tx, err := d.BeginTxx(ctx, nil)
 	if err != nil {
 		return Err(err, "begin transaction")

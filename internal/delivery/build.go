@@ -49,12 +49,13 @@ func (b *builder) build(ctx context.Context, it *item) ([]byte, relay.Envelope, 
 	}
 	bounce := links.Bounce{Campaign: it.Campaign, Subscriber: it.Subscriber}
 	b.buf, err = m.Append(slices.Grow(b.buf[:0], room)[:room], &message.Reader{
-		To:         it.Recipient,
-		MessageID:  sign.MessageID(it.Campaign, it.Subscriber, m.Domain()),
-		Name:       it.Name,
-		LeaveToken: sign.Leave(links.Leave{Subscriber: it.Subscriber, List: it.List, Campaign: it.Campaign}),
-		Ref:        sign.Bounce(bounce),
-		Groups:     uint64(it.Groups),
+		To:               it.Recipient,
+		MessageID:        sign.MessageID(it.Campaign, it.Subscriber, m.Domain()),
+		Name:             it.Name,
+		LeaveToken:       sign.Leave(links.Leave{Subscriber: it.Subscriber, List: it.List, Campaign: it.Campaign}),
+		PreferencesToken: sign.Preferences(links.Preferences{Subscriber: it.Subscriber, List: it.List, Campaign: it.Campaign}),
+		Ref:              sign.Bounce(bounce),
+		Groups:           uint64(it.Groups),
 	})
 	if err != nil {
 		return nil, relay.Envelope{}, err

@@ -242,7 +242,8 @@ func splitKeys(keys []retryKey) (campaigns, seqs, tokens numbers) {
 }
 
 // markGone finds out who of the items may no longer be mailed. Whoever stopped being mailable since the audience was written
-// stands in recent_leaves, which is small, so only those are looked up in the whole list; the permit looks once more.
+// stands in recent_leaves, which is small, so only those are looked up in the whole list; the permit looks once more. Whoever was
+// erased has no address left.
 func (s *Store) markGone(ctx context.Context, items []*item) error {
 	byList := map[int64]numbers{}
 	for _, it := range items {
@@ -258,7 +259,7 @@ func (s *Store) markGone(ctx context.Context, items []*item) error {
 			return db.Err(err, "read who may be mailed")
 		}
 		for _, it := range items {
-			it.gone = it.gone || it.List == list && slices.Contains(left, it.Subscriber)
+			it.gone = it.gone || it.Recipient == "" || it.List == list && slices.Contains(left, it.Subscriber)
 		}
 	}
 	return nil

@@ -23,6 +23,7 @@ type committer struct {
 	linger  time.Duration // how long an outcome waits for a permit to go with
 	gather  gathering     // how long permits wait for each other
 	timeout time.Duration // of one group; a permit older than that is none
+	hold    time.Duration // after the database was away no permit is given for so long: first come the leaves that were kept meanwhile
 	hooks   *hooks
 
 	mu      sync.Mutex
@@ -35,6 +36,7 @@ type committer struct {
 	cleaned uint64        // as of which of these times they are known not to any more
 	away    bool          // the last group failed
 	retryAt time.Time     // then: when the next one is tried
+	heldTo  time.Time     // since the database is back: when permits are given again
 	changed chan struct{} // closed and replaced when a group is over
 	wake    chan struct{}
 
@@ -224,10 +226,14 @@ func (c *committer) due() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.away:
+	case c.away && c.heldTo.IsZero():
 		return time.Until(c.retryAt), true
 	case c.hurry:
 		return 0, true
+	case c.away && len(c.outs) > 0: // it is back, and only permits wait
+		return min(c.linger-time.Since(c.outs[0].at), time.Until(c.retryAt)), true
+	case c.away:
+		return time.Until(c.retryAt), true
 	case len(c.wants) > 0:
 		if len(c.wants) >= c.gather.enough() {
 			return 0, true
@@ -244,6 +250,10 @@ func (c *committer) commit(ctx context.Context) bool {
 	c.mu.Lock()
 	wants := c.wants
 	c.wants, c.hurry = nil, false
+	var early []*asking // as long as the database is away, and is held to be
+	if c.away && c.hold > 0 && (c.heldTo.IsZero() || time.Now().Before(c.heldTo)) {
+		wants, early = nil, wants
+	}
 	clean := c.dirtied // once this group is committed, and no sooner
 	c.gather.learn(len(wants))
 	c.serial++
@@ -279,8 +289,10 @@ func (c *committer) commit(ctx context.Context) bool {
 	}
 
 	c.mu.Lock()
+	was := c.away
 	if c.away = err != nil; c.away {
 		c.failures++
+		c.heldTo = time.Time{}
 		c.retryAt = time.Now().Add(min(50*time.Millisecond<<min(c.failures, 6), 2*time.Second))
 		c.dirtied++ // it may have been committed all the same
 		for _, o := range plain {
@@ -289,6 +301,9 @@ func (c *committer) commit(ctx context.Context) bool {
 	} else {
 		c.failures, c.cleaned = 0, clean
 		c.forget(plain, rest, held)
+		if c.away = was && c.holds(); c.away {
+			c.retryAt = c.heldTo
+		}
 	}
 	for i, w := range wants {
 		if verdicts[i] != verdictGo {
@@ -301,7 +316,25 @@ func (c *committer) commit(ctx context.Context) bool {
 	for i, w := range wants {
 		w.give(verdicts[i])
 	}
+	for _, w := range early {
+		w.give(verdictAway)
+	}
 	return err == nil
+}
+
+// holds reports, of a database that is just back or was held to be away until now, whether permits have to wait still: for the
+// leaves that the public pages have kept in files and now hand on, each on its node. The caller holds mu.
+func (c *committer) holds() bool {
+	now := time.Now()
+	if c.hold > 0 && c.heldTo.IsZero() {
+		c.heldTo = now.Add(c.hold)
+		c.log.Info("the database is back; sending goes on when leaves that were kept meanwhile are in it", "in", c.hold)
+	}
+	if now.Before(c.heldTo) {
+		return true
+	}
+	c.heldTo = time.Time{}
+	return false
 }
 
 // sortOuts returns the outcomes of the next group: those that go into the one statement, and those that need more. Of

@@ -18,6 +18,10 @@ import (
 
 // Store is the database side of the queue. It is safe for concurrent use.
 type Store struct {
+	// Narrow turns the rule of a send into a condition on a row m of the view mailable, with arguments numbered from first. A rule that
+	// it refuses pauses the send. Set it before the store is used; without it a send with a rule is not launched.
+	Narrow func(rule []byte, first int) (sql string, args []any, err error)
+
 	db   *sqlx.DB
 	ring *links.Ring
 	subs *subscribers.Store

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -45,6 +46,14 @@ type Launch struct {
 	Priority        int       // a higher one goes first
 	EnvelopeDomain  string    // domain of MAIL FROM
 
+	Frequency string // whose readers it is for: FrequencyAll (the default), FrequencyEach or FrequencyWeekly
+	Rule      []byte // JSON in the language of segments that narrows the audience; nil: it does not
+
+	TopicGroups uint64    // groups of topics: that of a topic is 2 + its bit. None of them is in Groups
+	Stories     []uint64  // groups that each story needs; who has none of them gets no mail. nil: some story is always there
+	Headings    []Heading // that go when the stories below them do; in Groups and SupporterGroups
+	Repeats     []Repeat  // stories that some readers have had; their groups are in Groups and SupporterGroups
+
 	UndoWindow   time.Duration // so long nothing goes out, and UndoTx takes the launch back; 0: none
 	SlicePercent float64       // of the readers get it first, and the rest only when that went well; 0: everybody
 	SliceWait    time.Duration // at least so long after the slice the rest waits
@@ -56,6 +65,9 @@ type Launch struct {
 // errs.Invalid when l cannot be sent.
 func (s *Store) LaunchTx(ctx context.Context, tx *sqlx.Tx, l Launch) error {
 	if err := l.check(); err != nil {
+		return err
+	}
+	if err := s.checkNarrowing(l); err != nil {
 		return err
 	}
 	if err := refuseRestored(ctx, tx, l.NotBefore); err != nil {
@@ -76,15 +88,29 @@ func (s *Store) LaunchTx(ctx context.Context, tx *sqlx.Tx, l Launch) error {
 	if !l.NotBefore.IsZero() {
 		notBefore = &l.NotBefore
 	}
+	var headings []uint64
+	for _, h := range l.Headings {
+		headings = append(headings, h.Group, h.Stories)
+	}
+	var rule *string
+	if len(l.Rule) > 0 {
+		text := string(l.Rule)
+		rule = &text
+	}
 	const insertSend = `
 		INSERT INTO sends (campaign_id, list_id, doubt_policy, priority, variant, groups, supporter_groups, envelope_domain,
-		                   not_before, expires_at, audience_as_of, undo_until, slice_state, slice_percent, slice_wait)
+		                   not_before, expires_at, audience_as_of, undo_until, slice_state, slice_percent, slice_wait,
+		                   frequency, rule, topic_groups, story_groups, heading_groups)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, clock_timestamp()), $10, clock_timestamp(),
-		        CASE WHEN $11 > 0 THEN clock_timestamp() + $11 * interval '1 millisecond' END, CASE WHEN $12::real > 0 THEN 'out' ELSE '' END, $12, $13)`
+		        CASE WHEN $11 > 0 THEN clock_timestamp() + $11 * interval '1 millisecond' END, CASE WHEN $12::real > 0 THEN 'out' ELSE '' END, $12, $13,
+		        $14, $15, $16, $17, $18)`
 	if _, err := tx.ExecContext(ctx, insertSend, l.Campaign, l.List, l.DoubtPolicy, l.Priority, m.Variant, int64(l.Groups),
 		int64(l.SupporterGroups), strings.ToLower(l.EnvelopeDomain), notBefore, l.ExpiresAt, l.UndoWindow.Milliseconds(), l.SlicePercent,
-		int64(l.SliceWait.Seconds())); err != nil {
+		int64(l.SliceWait.Seconds()), cmp.Or(l.Frequency, FrequencyAll), rule, int64(l.TopicGroups), int64s(l.Stories), int64s(headings)); err != nil {
 		return db.Err(err, "launch the campaign")
+	}
+	if err := keepNarrowing(ctx, tx, l); err != nil {
+		return err
 	}
 	const insertMessage = `
 		INSERT INTO messages (campaign_id, revision, variant, compiled, web_html) VALUES ($1, 1, $2, $3, $4)`

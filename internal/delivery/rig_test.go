@@ -179,7 +179,7 @@ func (r *rig) sender(rl *relay.Relay, with ...func(*Sender)) *running {
 	r.Helper()
 	s := NewSender(SenderConfig{
 		Store: r.store, Relays: []RelayLine{{Relay: rl}}, Log: slog.New(slog.NewTextHandler(testLog{r.T}, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Connections: 4, Lease: 3 * time.Second, Idle: 20 * time.Millisecond, Tick: 100 * time.Millisecond,
+		Connections: 4, Hold: -1, Lease: 3 * time.Second, Idle: 20 * time.Millisecond, Tick: 100 * time.Millisecond,
 		Backoff: func(attempt int, _ string) time.Duration { return time.Duration(attempt) * 50 * time.Millisecond },
 		RelayBackoff: func(failures int) time.Duration {
 			return min(time.Duration(failures)*10*time.Millisecond, 100*time.Millisecond)

@@ -25,6 +25,7 @@ type SenderConfig struct {
 	DKIM         *dkim.Ring                                    // keys that messages are signed with; may be nil
 	Connections  int                                           // most to relays; 0: as many as bring more, up to 50
 	Lease        time.Duration                                 // how long a claim outlives a dead process, 30 s
+	Hold         time.Duration                                 // no permit for so long after the database was away, 10 s; negative: none
 	Drain        time.Duration                                 // how long a stop waits for the messages in hand, 30 s
 	Cut          <-chan struct{}                               // closed by a second signal: a stop then waits no longer; may be nil
 	Idle         time.Duration                                 // between looks for work when there is none, 500 ms
@@ -39,6 +40,7 @@ type SenderConfig struct {
 func (c SenderConfig) withDefaults() SenderConfig {
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Drain = cmp.Or(c.Drain, 30*time.Second)
+	c.Hold = cmp.Or(c.Hold, 10*time.Second)
 	c.Idle = cmp.Or(c.Idle, 500*time.Millisecond)
 	c.Tick = cmp.Or(c.Tick, 10*time.Second)
 	if c.Backoff == nil {
@@ -83,7 +85,7 @@ func NewSender(cfg SenderConfig) *Sender {
 	s.h = holder{process: newUUID(), lease: cfg.Lease, doubtWait: cfg.Backoff(1, "crash"), lines: attemptLog{cfg.MailLog, cfg.Log}}
 	s.guard, s.brake = newGuard(cfg.MarkFile, s.log), newBrakeNotes()
 	s.com = newCommitter(s.store, s.h, s.log)
-	s.com.line.guard = s.guard
+	s.com.line.guard, s.com.hold = s.guard, cfg.Hold
 	s.crew = newCrew(cfg.Connections)
 	s.budgets = newBudgets(s.store.db, s.h.process, s.log)
 	s.lanes = newLanes(cfg.Lanes, s.budgets)

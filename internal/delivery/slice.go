@@ -34,18 +34,22 @@ const (
 
 // countSlice counts the readers of a send that has a first slice and has not been counted, as its first step. A list that is
 // hardly larger than the slice has none. It returns the size, 0 when there is none.
-func countSlice(ctx context.Context, tx *sqlx.Tx, campaign, list int64, asOf time.Time, percent float64) (int64, error) {
-	const count = `SELECT count(*) FROM mailable WHERE list_id = $1 AND confirmed_at <= $2`
-	var all int64
-	if err := tx.GetContext(ctx, &all, count, list, asOf); err != nil {
-		return 0, db.Err(err, "count the readers")
+func (s *Store) countSlice(ctx context.Context, tx *sqlx.Tx, send audience) (int64, error) {
+	var q statement
+	readers, err := s.readers(&q, send, "", "")
+	if err != nil {
+		return 0, err
 	}
-	size := max(int64(math.Ceil(float64(all)*percent/100)), leastSlice)
+	var all int64
+	if err := tx.GetContext(ctx, &all, `WITH `+readers+` SELECT count(*) FROM shown`, q.args...); err != nil {
+		return 0, send.fault(db.Err(err, "count the readers"))
+	}
+	size := max(int64(math.Ceil(float64(all)*send.Percent/100)), leastSlice)
 	if size >= all {
-		_, err := tx.ExecContext(ctx, `UPDATE sends SET slice_state = '' WHERE campaign_id = $1`, campaign)
+		_, err := tx.ExecContext(ctx, `UPDATE sends SET slice_state = '' WHERE campaign_id = $1`, send.Campaign)
 		return 0, db.Err(err, "leave out the first slice")
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE sends SET slice_size = $2, slice_of = $3 WHERE campaign_id = $1`, campaign, size, all)
+	_, err = tx.ExecContext(ctx, `UPDATE sends SET slice_size = $2, slice_of = $3 WHERE campaign_id = $1`, send.Campaign, size, all)
 	return size, db.Err(err, "cut the first slice")
 }
 

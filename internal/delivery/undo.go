@@ -42,7 +42,7 @@ func (s *Store) UndoTx(ctx context.Context, tx *sqlx.Tx, campaign int64) error {
 		return errs.New(errs.Conflict, "the undo window of campaign %d ended at %s; what has gone out stays out, and cancel stops the rest",
 			campaign, send.Until.UTC().Format("15:04:05 UTC"))
 	}
-	for _, q := range []string{`DELETE FROM messages WHERE campaign_id = $1`, `DELETE FROM sends WHERE campaign_id = $1`} {
+	for _, q := range []string{`DELETE FROM send_repeats WHERE campaign_id = $1`, `DELETE FROM messages WHERE campaign_id = $1`, `DELETE FROM sends WHERE campaign_id = $1`} {
 		if _, err := tx.ExecContext(ctx, q, campaign); err != nil {
 			return db.Err(err, "take the launch back")
 		}

@@ -34,6 +34,7 @@ type waitingSend struct {
 	Resumed    *time.Time `db:"resumed_at"`
 	Complete   bool       `db:"audience_complete"`
 	Audience   int64      `db:"audience"`
+	Behind     bool       `db:"behind"`
 	Alive      bool       `db:"alive"`
 	Now        time.Time  `db:"now"`
 }
@@ -46,8 +47,9 @@ const senderSilent = time.Minute
 func (s *Store) Waiting(ctx context.Context, campaign int64) ([]Wait, error) {
 	const q = `
 		SELECT state, reason, not_before, undo_until, slice_state, slice_wait, slice_size, slice_of, slice_out_at, resumed_at, audience_complete, audience,
+		       ` + behindEarlier + ` AS behind,
 		       EXISTS (SELECT FROM sender_marks WHERE at > clock_timestamp() - $2 * interval '1 second') AS alive, clock_timestamp() AS now
-		FROM sends WHERE campaign_id = $1`
+		FROM sends x WHERE campaign_id = $1`
 	var send waitingSend
 	err := s.db.GetContext(ctx, &send, q, campaign, int64(senderSilent.Seconds()))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -92,6 +94,8 @@ func (s *Store) waitingToRun(ctx context.Context, campaign int64, send waitingSe
 		if err := s.waitingSlice(ctx, campaign, send, add); err != nil {
 			return err
 		}
+	case !send.Complete && send.Behind:
+		add("audience", nil, "It waits for the audience of an earlier campaign, at most a quarter of an hour: no reader gets a story from both")
 	case !send.Complete:
 		add("audience", nil, "Its audience is still being written: %d readers so far", send.Audience)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"mailer/internal/dkim"
 	"mailer/internal/lang"
+	"mailer/internal/limits"
 	"mailer/internal/links"
 	"mailer/internal/message"
 	"mailer/internal/outbox"
@@ -25,6 +26,7 @@ type Deps struct {
 	URLs       links.URLs // where the public pages are
 	MailDomain string     // right side of Message-ID
 	Now        func() time.Time
+	Limits     *limits.Store // how often one mailbox is written to because of a form; nil: as often as one subscriber
 }
 
 // Service makes letters. It is safe for concurrent use.

@@ -32,7 +32,7 @@ const (
 // only take away mail, and it never expires.
 type Leave struct{ Subscriber, List, Campaign int64 }
 
-// Confirm names a subscription to be confirmed. Issued has a precision of one second; the caller decides what is too old.
+// Confirm names a subscription to be confirmed; with List 0 Subscriber is the number of what a mail about several asked. Issued has a precision of one second; the caller decides what is too old.
 type Confirm struct {
 	Subscriber, List int64
 	Issued           time.Time

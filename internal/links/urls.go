@@ -31,6 +31,9 @@ func (u URLs) Proof(token string) string { return u.Base + "/me/" + token }
 // View returns the address of a campaign in the browser.
 func (u URLs) View(token string) string { return u.Base + "/v/" + token }
 
+// Canary returns the address that nobody sees in a mail of a campaign, by a View token: whoever opens it opens every link.
+func (u URLs) Canary(token string) string { return u.Base + "/k/" + token }
+
 // Gift returns the address that leads on to the donation page of an appeal.
 func (u URLs) Gift(token string) string { return u.Base + "/give/" + token }
 

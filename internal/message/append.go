@@ -1,9 +1,11 @@
 package message
 
 import (
+	"bytes"
 	"slices"
 
 	"mailer/internal/errs"
+	"mailer/internal/links"
 )
 
 // Append appends the whole message of one reader to dst, ready for the wire: CRLF line ends, no line that begins with a
@@ -34,7 +36,7 @@ func (c *Compiled) Append(dst []byte, r *Reader) ([]byte, error) {
 		case opMessageID:
 			dst = appendField(dst, "Message-ID:", "<", nil, r.MessageID, ">")
 		case opUnsubscribe:
-			dst = appendField(dst, "List-Unsubscribe:", "<", fixed, r.LeaveToken, ">")
+			dst = appendUnsubscribe(dst, fixed, r.LeaveToken)
 		case opRef:
 			if r.Ref != "" {
 				dst = appendField(dst, "X-Campaign-Ref:", "", nil, r.Ref, "")
@@ -44,15 +46,43 @@ func (c *Compiled) Append(dst []byte, r *Reader) ([]byte, error) {
 		case opNameHTML:
 			dst = appendName(dst, name, fixed, &page, start, true)
 		case opLeave:
-			if r.LeaveToken == "" {
-				dst = append(dst, fixed...)
-				continue
-			}
-			dst = append(append(dst, r.LeaveToken...), softBreak...) // shorter than a line, and nothing in it to encode
+			dst = appendToken(dst, r.LeaveToken, fixed)
+		case opPreferences:
+			dst = appendToken(dst, r.PreferencesToken, fixed)
 		case opKinds:
 		}
 	}
 	return dst, nil
+}
+
+// appendToken appends a token, which is shorter than a line and has nothing to encode, or the fallback.
+func appendToken(dst []byte, token string, fallback []byte) []byte {
+	if token == "" {
+		return append(dst, fallback...)
+	}
+	return append(append(dst, token...), softBreak...)
+}
+
+// leaveAtMark stands between the two addresses of opUnsubscribe. A message of older programs has the first only.
+const leaveAtMark = "\n"
+
+// appendUnsubscribe appends List-Unsubscribe: the page and, where there is one, the address that does the same, each on a line that
+// is never folded within (RFC 2369 section 3.2, RFC 8058 section 3.1: https first).
+func appendUnsubscribe(dst, fixed []byte, token string) []byte {
+	base, domain, both := bytes.Cut(fixed, []byte(leaveAtMark))
+	before := len(dst)
+	dst = appendField(dst, "List-Unsubscribe:", "<", base, token, ">")
+	if !both {
+		return dst
+	}
+	line := len(dst) - len("\r\n")
+	dst = append(dst[:line], ",\r\n <mailto:"...)
+	dst, ok := links.AppendLeaveLocal(dst, token)
+	if !ok {
+		return appendField(dst[:before], "List-Unsubscribe:", "<", base, token, ">")
+	}
+	dst = append(append(dst, '@'), domain...)
+	return append(dst, ">\r\n"...)
 }
 
 // span is a piece of the message, counted from its start.
@@ -98,6 +128,8 @@ func (c *Compiled) checkReader(r *Reader) error {
 		return errs.Field("leave token", "is missing; list mail has one")
 	case r.LeaveToken != "" && !isToken(r.LeaveToken):
 		return errs.Field("leave token", "has characters that no token has")
+	case r.PreferencesToken != "" && !isToken(r.PreferencesToken):
+		return errs.Field("preferences token", "has characters that no token has")
 	case r.Ref != "" && !isToken(r.Ref):
 		return errs.Field("reference", "has characters that no token has")
 	}

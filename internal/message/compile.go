@@ -195,6 +195,8 @@ func (b *builder) body(m *Marks, tokens []token, html bool) {
 			switch {
 			case use.slot == SlotLeave:
 				b.add(opLeave, mask(), fallback)
+			case use.slot == SlotPreferences:
+				b.add(opPreferences, mask(), fallback)
 			case html:
 				b.add(opNameHTML, mask(), fallback)
 			default:

@@ -30,6 +30,7 @@ type op struct {
 	off, size int
 }
 
+// opKind is stored with a message, so a new one goes to the end; a program that does not know it refuses the message.
 type opKind uint8
 
 const (
@@ -41,6 +42,7 @@ const (
 	opNameText
 	opNameHTML
 	opLeave
+	opPreferences
 	opKinds // how many there are
 )
 
@@ -82,7 +84,7 @@ func (c *Compiled) HTMLSize(groups uint64) int {
 		switch o.kind {
 		case opRun:
 			n += decodedSize(c.blob[o.off : o.off+o.size])
-		case opLeave:
+		case opLeave, opPreferences:
 			n += tokenEstimate
 		default:
 			n += nameEstimate
@@ -102,7 +104,7 @@ func (c *Compiled) Size(groups uint64) int {
 		switch o.kind {
 		case opRun:
 			n += o.size
-		case opLeave:
+		case opLeave, opPreferences:
 			n += tokenEstimate + len(softBreak)
 		case opNameText, opNameHTML:
 			n += max(o.size, nameEstimate+len(softBreak))

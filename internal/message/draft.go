@@ -44,6 +44,7 @@ type Draft struct {
 	ListLabel  string // for example weekly.lists.example.org; never changes (RFC 2919)
 	FeedbackID string // up to four fields, for example 2026-11-22:weekly:bulk:examplenews; may be empty
 	LeaveBase  string // what a leave token is appended to, for example https://news.example.org/u/
+	LeaveAt    string // domain at which a mail to u-TOKEN unsubscribes as well; empty: none does
 
 	AutoSubmitted bool // adds Auto-Submitted: auto-generated (RFC 3834), for confirm mails
 	Extra         []Header
@@ -61,6 +62,8 @@ type Reader struct {
 	MessageID  string // without angle brackets
 	Name       string // for SlotName; empty: the fallback
 	LeaveToken string // for SlotLeave and List-Unsubscribe
-	Ref        string // opaque reference of this delivery, for X-Campaign-Ref; empty: no such header
-	Groups     uint64 // which optional groups are in
+	// PreferencesToken is for SlotPreferences; empty: the fallback.
+	PreferencesToken string
+	Ref              string // opaque reference of this delivery, for X-Campaign-Ref; empty: no such header
+	Groups           uint64 // which optional groups are in
 }

@@ -120,6 +120,9 @@ func (d *Draft) checkBulk() error {
 	if err := checkLeaveBase(d.LeaveBase); err != nil {
 		return err
 	}
+	if d.LeaveAt != "" && !isDomain(d.LeaveAt) {
+		return errs.Field("leave domain", "%q is not a domain; write it like bounce.example.org, in A-label form", d.LeaveAt)
+	}
 	return checkFeedbackID(d.FeedbackID)
 }
 
@@ -211,7 +214,11 @@ func (d *Draft) header(b *builder, boundary string) {
 	}
 	if d.Bulk {
 		b.run(0, d.listID())
-		b.add(opUnsubscribe, 0, []byte(d.LeaveBase))
+		leave := d.LeaveBase
+		if d.LeaveAt != "" {
+			leave += leaveAtMark + d.LeaveAt
+		}
+		b.add(opUnsubscribe, 0, []byte(leave))
 		b.fixed("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
 		if d.FeedbackID != "" {
 			feedback := newField("Feedback-ID")

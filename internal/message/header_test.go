@@ -120,6 +120,48 @@ func TestUnsubscribeFolding(t *testing.T) {
 	}
 }
 
+// MSG-07: where mail to the leave address is read, that address is named too: second, on a line of its own, with the same token in
+// small letters. A stored message says the same.
+func TestUnsubscribeByMail(t *testing.T) {
+	d := draft(t)
+	d.LeaveAt = "bounce.paper.example.org"
+	c := compile(t, d)
+	stored, err := c.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again message.Compiled
+	if err := again.UnmarshalBinary(stored); err != nil {
+		t.Fatal(err)
+	}
+	rd := reader(t, 99, 7)
+	for _, c := range []*message.Compiled{c, &again} {
+		raw, err := c.Append(nil, rd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := rawHeader(t, raw)
+		found := regexp.MustCompile(`\r\nList-Unsubscribe:\r?\n? <https://([^<> \r\n]+)>,\r\n <mailto:(u-[a-z2-7]{48})@bounce\.paper\.example\.org>\r\n`).FindStringSubmatch(header)
+		if found == nil || strings.Count(header, "List-Unsubscribe:") != 1 {
+			t.Fatalf("header:\n%s", header)
+		}
+		byPage, errPage := ring(t).ParseLeave(found[1][strings.LastIndexByte(found[1], '/')+1:])
+		byMail, errMail := ring(t).ParseLeaveLocal(strings.ToUpper(found[2]))
+		if errPage != nil || errMail != nil || byPage != byMail {
+			t.Errorf("%v, %v; %v, %v", byPage, errPage, byMail, errMail)
+		}
+	}
+	rd.LeaveToken = "preview" // no token: no address
+	raw, err := c.Append(nil, rd)
+	if err != nil || strings.Contains(rawHeader(t, raw), "mailto") || !strings.Contains(rawHeader(t, raw), "/preview>\r\n") {
+		t.Errorf("%v\n%s", err, rawHeader(t, raw))
+	}
+	d.LeaveAt = "no domain"
+	if _, err := message.Compile(d); errs.KindOf(err) != errs.Invalid {
+		t.Errorf("a domain with a blank: %v", err)
+	}
+}
+
 // MSG-04: a hundred thousand messages of three campaigns.
 func TestMessageIDs(t *testing.T) {
 	const each = 33_334

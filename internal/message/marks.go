@@ -12,10 +12,11 @@ import (
 type Slot uint8
 
 // The slots of a body. Where a name may stand: in text, and in the quoted attributes alt, title, aria-label and content of
-// the HTML part. Where a leave token may stand: in text and in a quoted href. Neither may stand elsewhere.
+// the HTML part. Where a token may stand: in text and in a quoted href. Neither may stand elsewhere.
 const (
-	SlotName  Slot = iota + 1 // the reader's name, or the fallback
-	SlotLeave                 // the reader's leave token; the template writes the address before it
+	SlotName        Slot = iota + 1 // the reader's name, or the fallback
+	SlotLeave                       // the reader's leave token; the template writes the address before it
+	SlotPreferences                 // the token of the reader's preferences, likewise
 )
 
 // MaxGroups is how many optional groups a message may have; they are numbered from 0.

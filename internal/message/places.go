@@ -80,8 +80,9 @@ var loose = []string{"area", "base", "br", "col", "dd", "dt", "embed", "hr", "im
 
 // Quoted attributes in which a slot may stand.
 var slotAttributes = map[Slot][]string{
-	SlotName:  {"alt", "title", "aria-label"},
-	SlotLeave: {"href"},
+	SlotName:        {"alt", "title", "aria-label"},
+	SlotLeave:       {"href"},
+	SlotPreferences: {"href"},
 }
 
 // checkHTML says whether the marks of the HTML part are known and stand where they are safe: groups around whole elements,
@@ -157,7 +158,7 @@ func (g *grouping) tag(m *Marks, tokens []token, name, text string, end bool) er
 		if t.kind == slot {
 			attr := quotedAttribute(text, start)
 			if !slices.Contains(slotAttributes[m.slots[t.n].slot], attr) {
-				return errs.Field("html", "has a reader's value in the tag <%s> where it is not safe (attribute %q); names may stand in quoted alt, title and aria-label, leave tokens in quoted href", name, attr)
+				return errs.Field("html", "has a reader's value in the tag <%s> where it is not safe (attribute %q); names may stand in quoted alt, title and aria-label, tokens in quoted href", name, attr)
 			}
 		}
 		if err := g.mark(m, t); err != nil {
@@ -168,12 +169,12 @@ func (g *grouping) tag(m *Marks, tokens []token, name, text string, end bool) er
 	return nil
 }
 
-// comment checks a comment or declaration. Of a reader's values only the leave token may stand there, for the conditional
+// comment checks a comment or declaration. Of a reader's values only the tokens may stand there, for the conditional
 // comments that Outlook reads as HTML.
 func (g *grouping) comment(m *Marks, tokens []token, text string) error {
 	for _, t := range tokens {
-		leave := t.kind == slot && m.slots[t.n].slot == SlotLeave && strings.HasPrefix(text, "<!--[if")
-		if t.kind != literal && !leave {
+		token := t.kind == slot && m.slots[t.n].slot != SlotName && strings.HasPrefix(text, "<!--[if")
+		if t.kind != literal && !token {
 			return errs.Field("html", "has a mark inside a comment at offset %d, where none may stand", t.at)
 		}
 		if err := g.mark(m, t); err != nil {

@@ -117,10 +117,12 @@ func Defer(ctx context.Context, q db.Q, m Queued, wait time.Duration, reply stri
 	return db.Err(err, "defer a mail")
 }
 
-// Prune deletes mails that ended longer ago than age and returns how many.
-func Prune(ctx context.Context, q db.Q, age time.Duration) (int64, error) {
-	const prune = `DELETE FROM outbox WHERE state <> 'queued' AND finished_at < clock_timestamp() - $1 * interval '1 second'`
-	res, err := q.ExecContext(ctx, prune, int64(age.Seconds()))
+// Prune deletes at most limit mails that ended before a moment and returns how many: fewer than limit means that none is left.
+func Prune(ctx context.Context, q db.Q, before time.Time, limit int) (int64, error) {
+	const prune = `
+		DELETE FROM outbox WHERE id IN (
+			SELECT id FROM outbox WHERE state <> 'queued' AND finished_at < $1 ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	res, err := q.ExecContext(ctx, prune, before, limit)
 	if err != nil {
 		return 0, db.Err(err, "prune the outbox")
 	}

@@ -99,10 +99,10 @@ func TestClaim(t *testing.T) {
 	if got := state(first[1].ID); got != "failed" {
 		t.Errorf("a failure made it %s", got)
 	}
-	if n, err := outbox.Prune(t.Context(), d, time.Hour); n != 0 || err != nil {
+	if n, err := outbox.Prune(t.Context(), d, time.Now().Add(-time.Hour), 10); n != 0 || err != nil {
 		t.Errorf("Prune took %d young ones, %v", n, err)
 	}
-	if n, err := outbox.Prune(t.Context(), d, -time.Second); n != 2 || err != nil {
+	if n, err := outbox.Prune(t.Context(), d, time.Now().Add(time.Second), 10); n != 2 || err != nil {
 		t.Errorf("Prune took %d, %v; want the two that ended", n, err)
 	}
 }

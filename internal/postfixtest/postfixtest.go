@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +33,9 @@ type options struct {
 	main   map[string]string // settings of main.cf
 	access []string          // lines of the table that recipients are looked up in
 	names  []string          // of the certificate; none: no STARTTLS
+
+	services   []string // more lines of master.cf
+	recipients []string // lines of the table of those that exist in relay_domains; none: that is not looked up
 }
 
 // Option changes how a server behaves.
@@ -153,6 +157,12 @@ func (s *Server) setUp() error {
 		}
 		settings["smtpd_tls_security_level"], settings["smtpd_tls_chain_files"] = "may", s.path("conf/server.pem")
 	}
+	if len(s.opts.recipients) > 0 {
+		settings["relay_recipient_maps"] = "regexp:" + s.path("conf/recipients")
+		if err := s.write("conf/recipients", s.opts.recipients); err != nil {
+			return err
+		}
+	}
 	maps.Copy(settings, s.opts.main)
 	var lines []string
 	for name, value := range settings {
@@ -164,7 +174,8 @@ func (s *Server) setUp() error {
 	return s.write("conf/access", s.opts.access)
 }
 
-// services is master.cf without the line of smtpd. There is no smtp, lmtp, local, virtual or pipe: nothing can leave.
+// services is master.cf without the line of smtpd. There is no smtp, lmtp, local, virtual or pipe: nothing can leave, unless a test lets
+// it (LMTP).
 var services = []string{
 	"cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr", "rewrite unix - - n - - trivial-rewrite",
 	"bounce unix - - n - 0 bounce", "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce",
@@ -175,7 +186,7 @@ var services = []string{
 
 func (s *Server) setPort(port int) error {
 	s.port = port
-	return s.write("conf/master.cf", append([]string{fmt.Sprintf("127.0.0.1:%d inet n - n - - smtpd", port)}, services...))
+	return s.write("conf/master.cf", append([]string{fmt.Sprintf("127.0.0.1:%d inet n - n - - smtpd", port)}, slices.Concat(services, s.opts.services)...))
 }
 
 // write writes a file that looks a minute old: postfix waits until a configuration is done with changing.

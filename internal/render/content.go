@@ -95,6 +95,7 @@ type Block struct {
 	Stories []Story `json:"stories,omitempty"`
 	Appeal  *Appeal `json:"appeal,omitempty"`
 	Lead    bool    `json:"lead,omitempty"`
+	Topic   string  `json:"topic,omitempty"` // slug: only for readers who want it; empty: for all
 }
 
 // Templates that a campaign may name.
@@ -111,16 +112,27 @@ const DefaultAppealGroup = 1
 
 // Content is all that a campaign's mail says.
 type Content struct {
-	List        List
-	Template    string // TemplateDigest or TemplateStory
-	Subject     string
-	Preheader   string // empty: made of the stories
-	Date        time.Time
-	Blocks      []Block
-	ViewURL     string // "view in browser"; empty: no such link
-	LeaveBase   string // what the leave token is put behind
-	AppealGroup int    // 0: DefaultAppealGroup
-	Proof       bool   // a test copy: says so, and its leave link does nothing
+	List      List
+	Template  string // TemplateDigest or TemplateStory
+	Subject   string
+	Preheader string // empty: made of the stories
+	Date      time.Time
+	Blocks    []Block
+	ViewURL   string // "view in browser"; empty: no such link
+	CanaryURL string // a link that people do not see, to tell programs that open every link; empty: none
+	LeaveBase string // what the leave token is put behind
+	// PreferencesBase is what the token of the preferences is put behind; empty: no such link.
+	PreferencesBase string
+	AppealGroup     int    // 0: DefaultAppealGroup
+	Groups          Groups // optional groups of topics, stories and headings
+	Proof           bool   // a test copy: says so, and its leave link does nothing
+}
+
+// Groups says which optional groups the parts of a content stand in. What is not in it is for every reader.
+type Groups struct {
+	Topics   map[string]int // of blocks, by topic
+	Stories  map[int64]int  // of single stories, by article
+	Headings map[int]int    // of the titles of sections, by the index of the block
 }
 
 // Letter is what a single mail of the service to one reader says, such as the one that asks for a confirmation. All of it is

@@ -21,6 +21,8 @@ const (
 	everyone   = uint64(1) << DefaultAppealGroup
 	supporters = uint64(0)
 	leaveToken = "tOkEn-0123456789_abcdefghijklmnop"
+	// preferencesToken is as long as a real one, as leaveToken nearly is.
+	preferencesToken = "pReFs-0123456789_abcdefghijklmnopqrstuvw"
 )
 
 // plainStory is a story without anything unusual; change what a fixture is about.

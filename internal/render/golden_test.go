@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // look at it (make screenshots), then run the test with -update.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	reader := message.Reader{To: "reader@example.org", MessageID: "fixture@news.lantern.example", LeaveToken: leaveToken, Name: "Ada", Groups: everyone}
+	reader := message.Reader{To: "reader@example.org", MessageID: "fixture@news.lantern.example", LeaveToken: leaveToken, PreferencesToken: preferencesToken, Name: "Ada", Groups: everyone}
 	proof := sample(TemplateDigest)
 	proof.Proof = true
 	french := sample(TemplateDigest)

@@ -39,7 +39,7 @@ func built(t *testing.T, name, old, new string) string {
 func TestOverride(t *testing.T) {
 	t.Parallel()
 	dir := folderOf(t, map[string]string{
-		"footer.html": built(t, "footer.html", "{{.Reason}}", "{{.Reason}} Thank you for reading."),
+		"footer.html": built(t, "footer.html", "{{.LegalName}}", "{{.LegalName}} Thank you for reading."),
 		"footer.txt":  built(t, "footer.txt", "{{fill .Reason}}", "{{fill .Reason}} Thank you for reading."),
 		"notes.md":    "not a template",
 	})
@@ -81,7 +81,7 @@ func TestBrokenOverride(t *testing.T) {
 		"no postal address":     {map[string]string{"footer.html": built(t, "footer.html", "{{range .Address}}<br>{{.}}{{end}}", "")}, []string{"postal address"}},
 		"no legal name":         {map[string]string{"footer.txt": built(t, "footer.txt", "{{.LegalName}}\n", "\n")}, []string{"legal name"}},
 		"no link in a letter":   {map[string]string{"letter.txt": "{{template \"footer.txt\" .}}"}, []string{"letter", "LetterURL"}},
-		"personal page":         {map[string]string{"footer.html": built(t, "footer.html", "{{.Reason}}", `{{.Reason}} <a href="https://news.lantern.example/u/x">x</a>`)}, []string{"version for browsers"}},
+		"personal page":         {map[string]string{"footer.html": built(t, "footer.html", `{{.T "mail.published_by"}}`, `{{.T "mail.published_by"}} <a href="https://news.lantern.example/u/x">x</a>`)}, []string{"version for browsers"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,7 @@ func TestEveryMail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, groups := range []uint64{everyone, supporters} {
-				s := send(t, c, message.Reader{To: "r@example.org", MessageID: "f@news.lantern.example", LeaveToken: leaveToken, Groups: groups})
+				s := send(t, c, message.Reader{To: "r@example.org", MessageID: "f@news.lantern.example", LeaveToken: leaveToken, PreferencesToken: preferencesToken, Groups: groups})
 				// MSG-26 MSG-27 MSG-28 MSG-29 MSG-30 MSG-31 MSG-32 MSG-33
 				for _, p := range CheckHTML(s.html, hosts...) {
 					t.Errorf("%s: %s", p.Rule, p.Detail)
@@ -87,6 +87,9 @@ func checkText(t *testing.T, c Content, s sent, appeal bool) {
 	}
 }
 
+// apart is the room between the link to leave and the one to the preferences: seven blanks, which are 24 pixels or more at 13.
+var apart = regexp.MustCompile(`(Unsubscribe|Se désabonner|Préférences|Preferences)</a>(&nbsp;|\x{a0}){7} <a [^>]*>(Unsubscribe|Se désabonner|Preferences|Préférences)</a>`)
+
 // checkFooter: who sends this, why, and how to leave, in both parts; leaving also near the top. MSG-34
 func checkFooter(t *testing.T, c Content, s sent) {
 	t.Helper()
@@ -102,9 +105,18 @@ func checkFooter(t *testing.T, c Content, s sent) {
 			}
 		}
 	}
-	leave := c.LeaveBase + leaveToken
+	leave, preferences := c.LeaveBase+leaveToken, c.PreferencesBase+preferencesToken
 	if c.Proof {
-		leave = c.LeaveBase + proofToken
+		leave, preferences = c.LeaveBase+proofToken, c.PreferencesBase+proofToken
+	}
+	if n := strings.Count(s.html, `href="`+preferences+`"`); n != 2 {
+		t.Errorf("%d links to the preferences; want one near the top and one in the footer", n)
+	}
+	if n := len(apart.FindAllString(s.html, -1)); n != 2 {
+		t.Errorf("%d times there is room between the links to leave and to the preferences; want 2, or thumbs hit the wrong one", n)
+	}
+	if !strings.Contains(s.text, "\n"+preferences+"\n") {
+		t.Error("the text part has no line with the link to the preferences")
 	}
 	if n := strings.Count(s.html, `href="`+leave+`"`); n != 2 {
 		t.Errorf("MSG-34 %d links to leave; want one near the top and one in the footer", n)

@@ -84,8 +84,8 @@ func TestNothingPersonal(t *testing.T) {
 	t.Parallel()
 	for _, template := range []string{TemplateDigest, TemplateStory} {
 		c := sample(template)
-		one := send(t, c, message.Reader{To: "a@example.org", MessageID: "a@news.lantern.example", LeaveToken: "AAAA", Name: "Ada", Groups: everyone})
-		two := send(t, c, message.Reader{To: "b@example.org", MessageID: "b@news.lantern.example", LeaveToken: "BBBB", Name: "Bob", Groups: everyone})
+		one := send(t, c, message.Reader{To: "a@example.org", MessageID: "a@news.lantern.example", LeaveToken: "AAAA", PreferencesToken: "AAAAPPPP", Name: "Ada", Groups: everyone})
+		two := send(t, c, message.Reader{To: "b@example.org", MessageID: "b@news.lantern.example", LeaveToken: "BBBB", PreferencesToken: "BBBBPPPP", Name: "Bob", Groups: everyone})
 		same := func(s string) string {
 			return strings.NewReplacer("AAAA", "", "BBBB", "", "Ada", "", "Bob", "").Replace(s)
 		}
@@ -110,7 +110,7 @@ func TestForBrowsers(t *testing.T) {
 			t.Fatal(err)
 		}
 		tag := strings.TrimSuffix(marks.Open(0), "o0z")
-		if strings.Contains(out.Web, tag) || strings.Contains(out.Web, c.LeaveBase) || c.ViewURL != "" && strings.Contains(out.Web, c.ViewURL) {
+		if strings.Contains(out.Web, tag) || strings.Contains(out.Web, c.LeaveBase) || strings.Contains(out.Web, c.PreferencesBase) || c.ViewURL != "" && strings.Contains(out.Web, c.ViewURL) {
 			t.Errorf("MSG-38 %s: the page for browsers has a mark or a personal link", name)
 		}
 		if !strings.Contains(out.HTML, tag) && !c.Proof {
@@ -136,8 +136,9 @@ func TestProof(t *testing.T) {
 		if !strings.Contains(out.HTML, "This is a test copy") || !strings.Contains(flat(out.Text), "This is a test copy") {
 			t.Errorf("MSG-39 %s: a proof does not say so", template)
 		}
-		if strings.Contains(out.HTML+out.Text, c.LeaveBase+marks.Slot(message.SlotLeave, proofToken)) {
-			t.Errorf("MSG-39 %s: a proof has a working link to leave", template)
+		if strings.Contains(out.HTML+out.Text, c.LeaveBase+marks.Slot(message.SlotLeave, proofToken)) ||
+			strings.Contains(out.HTML+out.Text, c.PreferencesBase+marks.Slot(message.SlotPreferences, proofToken)) {
+			t.Errorf("MSG-39 %s: a proof has a working link to leave, or to the preferences", template)
 		}
 		if !strings.Contains(out.HTML, c.LeaveBase+proofToken) || !strings.Contains(out.Text, c.LeaveBase+proofToken) {
 			t.Errorf("MSG-39 %s: a proof shows no link to leave", template)

@@ -4,6 +4,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"html/template"
 	"regexp"
 	"slices"
@@ -19,7 +20,7 @@ import (
 const proofToken = "proof"
 
 // Render executes the template that c names. Every value of a reader is a mark of m, and appeals stand in the optional
-// group c.AppealGroup, in HTML and text alike. Errors are of kind Invalid and say what of the content is wrong, or of kind
+// group c.AppealGroup, topics and stories in those of c.Groups, in HTML and text alike. Errors are of kind Invalid and say what of the content is wrong, or of kind
 // Config where a template of the operator's fails.
 func (t *Templates) Render(c Content, m *message.Marks) (Output, error) {
 	if c.Template != TemplateDigest && c.Template != TemplateStory {
@@ -96,15 +97,21 @@ func campaignPage(c Content, marks *message.Marks) (*Page, error) {
 		p.Subject = p.Name
 	}
 	if marks != nil {
-		p.ViewURL, p.Proof = c.ViewURL, c.Proof
+		p.ViewURL, p.CanaryURL, p.Proof = c.ViewURL, c.CanaryURL, c.Proof
 		p.LeaveURL = c.LeaveBase + marks.Slot(message.SlotLeave, proofToken)
+		if c.PreferencesBase != "" {
+			p.PreferencesURL = c.PreferencesBase + marks.Slot(message.SlotPreferences, proofToken)
+		}
 		if c.Proof {
 			p.LeaveURL = c.LeaveBase + proofToken
+			if c.PreferencesBase != "" {
+				p.PreferencesURL = c.PreferencesBase + proofToken
+			}
 		}
 	}
-	under := false // the heading of a section, which every reader gets, stands above
-	for i, b := range c.Blocks {
-		v, err := p.block(b, c, &under)
+	var above heads
+	for i := range c.Blocks {
+		v, err := p.block(i, c, &above)
 		if err != nil {
 			return nil, err
 		}
@@ -117,9 +124,19 @@ func campaignPage(c Content, marks *message.Marks) (*Page, error) {
 	return p, nil
 }
 
-// block makes the view of one block. One with nothing to show has no kind.
-func (p *Page) block(b Block, c Content, under *bool) (*BlockView, error) {
+// heads is what stands above a block: a heading that whoever gets the block gets as well.
+type heads struct {
+	is    bool
+	topic string // that the heading belongs to
+}
+
+// block makes the view of the i-th block. One with nothing to show has no kind.
+func (p *Page) block(i int, c Content, above *heads) (*BlockView, error) {
+	b := c.Blocks[i]
 	v := &BlockView{Page: p, Kind: b.Kind, Lead: b.Lead, Title: plainLine(b.Title, maxSection)}
+	if above.topic != "" && above.topic != b.Topic && b.Kind != KindAppeal {
+		*above = heads{}
+	}
 	v.TitleDir = direction(v.Title, p.Dir)
 	whole := c.Template == TemplateStory && b.Kind == KindStory
 	switch b.Kind {
@@ -133,15 +150,24 @@ func (p *Page) block(b Block, c Content, under *bool) (*BlockView, error) {
 			d.unhead() // the headline, which is the h1, is still to come
 		}
 		v.Text, v.Plain = p.set.rows(d), d.plain()
-		if *under = *under || d.has(heading); len(d) == 0 {
+		if d.has(heading) {
+			*above = heads{true, b.Topic}
+		}
+		if len(d) == 0 {
 			v.Kind = ""
 		}
 	case KindSection, KindStory:
-		*under = !b.Lead && (*under || v.Title != "")
-		for i, s := range b.Stories {
+		if v.Title != "" {
+			*above = heads{true, b.Topic}
+			v.HeadOpen, v.HeadClose = p.group(c.Groups.Headings[i])
+		}
+		above.is = above.is && !b.Lead
+		for j, s := range b.Stories {
 			sv := p.story(s, whole)
-			sv.First, sv.Lead, sv.Level, sv.Labelled = i == 0, b.Lead && i == 0, 3, v.Title != ""
-			if !*under {
+			sv.Open, sv.Close = p.group(c.Groups.Stories[s.ArticleID])
+			sv.optional = c.Groups.Stories[s.ArticleID] != 0
+			sv.First, sv.Lead, sv.Level, sv.Labelled = j == 0, b.Lead && j == 0, 3, v.Title != ""
+			if !above.is {
 				sv.Level = 2
 			}
 			if c.stories() > manyStories && !sv.Lead {
@@ -160,19 +186,29 @@ func (p *Page) block(b Block, c Content, under *bool) (*BlockView, error) {
 		if v.Appeal, err = p.appeal(*b.Appeal); err != nil {
 			return nil, err
 		}
-		if p.marks != nil {
-			group := c.AppealGroup
-			if group == 0 {
-				group = DefaultAppealGroup
-			}
-			v.Open = template.HTML(p.marks.Open(group))   // #nosec G203 -- letters and digits
-			v.Close = template.HTML(p.marks.Close(group)) // #nosec G203 -- letters and digits
-		}
+		v.Open, v.Close = p.group(cmp.Or(c.AppealGroup, DefaultAppealGroup))
+		return v, nil
 	case KindDivider:
 	default:
 		return nil, errs.Field("blocks", "there is no kind of block %q", b.Kind)
 	}
+	if b.Topic != "" {
+		v.optional = c.Groups.Topics[b.Topic] != 0
+		v.Open, v.Close = p.group(c.Groups.Topics[b.Topic])
+	}
 	return v, nil
+}
+
+// group returns the marks around an optional group; none for group 0, and none in the version for browsers.
+func (p *Page) group(n int) (first, last template.HTML) {
+	if n == 0 || p.marks == nil {
+		return "", ""
+	}
+	from, to := p.marks.Open(n), p.marks.Close(n)
+	if !slices.Contains(p.edges, from) {
+		p.edges = append(p.edges, from, to)
+	}
+	return template.HTML(from), template.HTML(to) // #nosec G203 -- letters and digits
 }
 
 // manyStories is the number above which a digest shows no small photos: the HTML would grow towards the length at which
@@ -218,6 +254,9 @@ func (p *Page) preheader(c Content) string {
 	var titles, deks []string
 	for _, b := range p.Blocks {
 		for _, s := range b.Stories {
+			if b.optional || s.optional {
+				continue // it names only what every reader finds
+			}
 			if !strings.Contains(c.Subject, s.Title) && !strings.HasPrefix(s.Title, c.Subject) {
 				titles = append(titles, s.Title)
 			}
@@ -265,25 +304,21 @@ var (
 // to, so that no empty line stays where a group is left out.
 func (p *Page) tidyText(s string) string {
 	s = trailingSpace.ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "")
-	for _, b := range p.Blocks {
-		if b.Open != "" {
-			s = joinMark(s, string(b.Open))
-			s = joinMark(s, string(b.Close))
-		}
-	}
+	s = joinMarks(s, p.edges)
 	return strings.TrimSpace(manyLines.ReplaceAllString(s, "\n\n")) + "\n"
 }
 
-// joinMark moves each occurrence of a mark to the start of the next line that says something, and leaves one empty line
-// before it.
-func joinMark(s, mark string) string {
-	parts := strings.Split(s, mark)
-	for i := 1; i < len(parts); i++ {
-		parts[i-1] = strings.TrimRight(parts[i-1], "\n")
-		if parts[i-1] != "" || i > 1 {
-			parts[i-1] += "\n\n"
-		}
-		parts[i] = strings.TrimLeft(parts[i], "\n")
+// joinMarks moves marks, those that follow each other together, to the start of the next line that says something, and leaves one empty
+// line before them: what is in a group so has its empty line with it, and none is left over where the group is.
+func joinMarks(s string, marks []string) string {
+	if len(marks) == 0 {
+		return s
 	}
-	return strings.Join(parts, mark)
+	quoted := make([]string, len(marks))
+	for i, m := range marks {
+		quoted[i] = regexp.QuoteMeta(m)
+	}
+	together := regexp.MustCompile(`\n*(?:(?:` + strings.Join(quoted, "|") + `)\n*)+`)
+	s = together.ReplaceAllStringFunc(s, func(run string) string { return "\n\n" + strings.ReplaceAll(run, "\n", "") })
+	return strings.TrimLeft(s, "\n")
 }

@@ -2,6 +2,9 @@ package render
 
 import "time"
 
+// samplePreferences must not show in the version for browsers.
+const samplePreferences = "https://news.lantern.example/p/"
+
 // sample is content that makes use of everything the templates can show. Templates are tried with it at the start.
 func sample(template string) Content {
 	story := Story{
@@ -20,7 +23,7 @@ func sample(template string) Content {
 			Language: "en", TimeZone: "Europe/Copenhagen", Accent: "#8c1c13", Paper: "#fbf8f1",
 		},
 		Template: template, Subject: "The tide tables are wrong", Date: story.Published,
-		ViewURL: "https://news.lantern.example/v/sample", LeaveBase: "https://news.lantern.example/u/",
+		ViewURL: "https://news.lantern.example/v/sample", LeaveBase: "https://news.lantern.example/u/", PreferencesBase: samplePreferences,
 	}
 	text := Block{Kind: KindText, Text: "Good morning, {name|reader}. **Three stories** today.\n\n## For the weekend\n\n- one\n- two\n\n> A quote."}
 	appeal := Block{Kind: KindAppeal, Appeal: &Appeal{Heading: "This paper belongs to its readers", Body: "Dear {name}, no owner tells us what to print.", Button: "Become a supporter", URL: "https://news.lantern.example/give/sample"}}
@@ -31,6 +34,23 @@ func sample(template string) Content {
 	}
 	c.Blocks = []Block{text, {Kind: KindStory, Lead: true, Stories: []Story{story}}, {Kind: KindSection, Title: "Region", Stories: []Story{story, short}},
 		appeal, {Kind: KindSection, Stories: []Story{short}}, {Kind: KindDivider}, {Kind: KindStory, Stories: []Story{short}}}
+	return c
+}
+
+// grouped is a sample whose sections are of a topic, and whose stories and headings some readers do not get.
+func grouped(c Content) Content {
+	c.Groups = Groups{Topics: map[string]int{"region": 2}, Stories: map[int64]int{}, Headings: map[int]int{}}
+	for i, b := range c.Blocks {
+		if b.Kind == KindSection {
+			c.Blocks[i].Topic = "region"
+			if b.Title != "" {
+				c.Groups.Headings[i] = 40 + i
+			}
+		}
+		for _, s := range b.Stories {
+			c.Groups.Stories[s.ArticleID] = 32 + int(s.ArticleID)
+		}
+	}
 	return c
 }
 

@@ -11,7 +11,7 @@ import (
 // try renders sample content with every template, compiles it, and looks for what a mail must have.
 func (t *Templates) try() error {
 	for _, name := range []string{TemplateDigest, TemplateStory} {
-		c := sample(name)
+		c := grouped(sample(name))
 		c.List.LogoURL = ""
 		for _, logo := range []string{"", sample(name).List.LogoURL} {
 			c.List.LogoURL = logo
@@ -59,8 +59,8 @@ func (t *Templates) accept(name string, out Output, l List, d message.Draft) err
 			return lacks(name, must.what)
 		}
 	}
-	if d.Bulk && strings.Contains(out.Web, d.LeaveBase) {
-		return config(nil, "the template %s.html shows a personal link in the version for browsers; put {{if .LeaveURL}} around it", name)
+	if d.Bulk && (strings.Contains(out.Web, d.LeaveBase) || strings.Contains(out.Web, samplePreferences)) {
+		return config(nil, "the template %s.html shows a personal link in the version for browsers; put {{if .LeaveURL}} or {{if .PreferencesURL}} around it", name)
 	}
 	return nil
 }

@@ -35,7 +35,9 @@ type Page struct {
 	Reason             string
 	Date               string // of the edition, with its weekday
 	ViewURL            string // empty in the version for browsers
+	CanaryURL          string // of a link that people do not see; empty in the version for browsers
 	LeaveURL           string // empty in the version for browsers and in most single mails
+	PreferencesURL     string // likewise
 	Proof, Web         bool
 	Blocks             []*BlockView
 	Heading            string // this and the following are of single mails only
@@ -49,6 +51,7 @@ type Page struct {
 	set   typesetter
 	name  func(fallback string) string // what stands for a reader's name
 	marks *message.Marks               // nil in the version for browsers
+	edges []string                     // the marks of the groups that it has
 }
 
 // BlockView is a block of content as a template sees it.
@@ -64,6 +67,10 @@ type BlockView struct {
 	Lead        bool
 	Appeal      *AppealView
 	Open, Close template.HTML // marks around what some readers do not get
+
+	HeadOpen, HeadClose template.HTML // around the title alone
+
+	optional bool // some readers do not get it
 }
 
 // StoryView is a story as a template sees it.
@@ -97,6 +104,9 @@ type StoryView struct {
 	Thumb            *PhotoView // small, beside the text
 	Body             []template.HTML
 	BodyPlain        string
+	Open, Close      template.HTML // marks around a story that some readers do not get
+
+	optional bool
 }
 
 // AuthorView is an author as a template sees it.

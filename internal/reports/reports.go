@@ -47,7 +47,8 @@ type Report struct {
 	Retried  []Reader         `json:"retried"`  // in doubt and about to be sent once more; the first of them
 	Expired  []Reader         `json:"expired"`  // put off until their time was over; the first of them
 	Leavers  []Leavers        `json:"leavers"`
-	Clicks   []appeals.Clicks `json:"clicks"` // of the appeal's button, in aggregate
+	Reasons  []Reason         `json:"reasons"` // why they left, as far as they said
+	Clicks   []appeals.Clicks `json:"clicks"`  // of the appeal's button, in aggregate; programs apart
 }
 
 // Head names the campaign.
@@ -95,9 +96,15 @@ type Leavers struct {
 	Readers int64  `db:"readers" json:"readers"`
 }
 
+// Reason is how many of those who left through this campaign's mail said why.
+type Reason struct {
+	Reason  string `db:"reason" json:"reason"` // often, interest, never or other
+	Readers int64  `db:"readers" json:"readers"`
+}
+
 // Campaign reports on one campaign as it stands now. Errors: NotFound.
 func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
-	r := Report{Waits: []delivery.Wait{}, Refusals: []Refusal{}, Deferred: []Refusal{}, Waiting: []Reader{}, Doubts: []Reader{}, Retried: []Reader{}, Expired: []Reader{}, Leavers: []Leavers{}}
+	r := Report{Waits: []delivery.Wait{}, Refusals: []Refusal{}, Deferred: []Refusal{}, Waiting: []Reader{}, Doubts: []Reader{}, Retried: []Reader{}, Expired: []Reader{}, Leavers: []Leavers{}, Reasons: []Reason{}}
 	err := s.db.GetContext(ctx, &r.Campaign, `SELECT c.id, c.name, l.slug AS list, c.edition, c.subject, c.state, c.reason,
 			(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS stories, c.approved_by, c.send_at, c.launched_at
 		FROM campaigns c JOIN lists l ON l.id = c.list_id WHERE c.id = $1`, id)
@@ -111,7 +118,7 @@ func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
 	} else if errs.KindOf(err) != errs.NotFound {
 		return r, err
 	}
-	for _, fill := range []func(context.Context, int64, *Report) error{s.times, s.refusals, s.deferred, s.leavers} {
+	for _, fill := range []func(context.Context, int64, *Report) error{s.times, s.refusals, s.deferred, s.leavers, s.reasons} {
 		if err := fill(ctx, id, &r); err != nil {
 			return r, db.Err(err, "report on a campaign")
 		}
@@ -157,6 +164,11 @@ func (s *Store) leavers(ctx context.Context, id int64, r *Report) error {
 	return s.db.SelectContext(ctx, &r.Leavers, `SELECT method, event, count(DISTINCT subscriber_id) AS readers FROM consent_log
 		WHERE campaign_id = $1 AND event IN ('unsubscribed', 'unsubscribed_all', 'suppressed', 'undone')
 		GROUP BY method, event ORDER BY readers DESC, method, event`, id)
+}
+
+func (s *Store) reasons(ctx context.Context, id int64, r *Report) error {
+	return s.db.SelectContext(ctx, &r.Reasons, `SELECT reason, sum(readers)::bigint AS readers FROM leave_reasons
+		WHERE campaign_id = $1 GROUP BY reason ORDER BY readers DESC, reason`, id)
 }
 
 // names fills in what the send waits for, who is in doubt and who waits, masked.

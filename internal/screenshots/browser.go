@@ -11,7 +11,6 @@ import (
 	"image/png"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,6 +20,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"mailer/internal/browsertest"
 )
 
 // Shot says how a page is photographed.
@@ -49,36 +50,10 @@ type Browser struct {
 // skipped on a machine without Chromium.
 func Start(t testing.TB, site string, files http.Handler) *Browser {
 	t.Helper()
-	path, err := findChromium()
-	if err != nil {
-		t.Skip(err)
-	}
-	b := &Browser{t: t, pages: make(map[string]string), files: files, site: site}
+	b := &Browser{t: t, ctx: browsertest.Start(t), pages: make(map[string]string), files: files, site: site}
 	b.server = httptest.NewServer(b)
 	t.Cleanup(b.server.Close)
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("headless", true), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("hide-scrollbars", true))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	b.ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	if err := chromedp.Do(b.ctx); err != nil {
-		t.Fatalf("start Chromium: %v", err)
-	}
 	return b
-}
-
-func findChromium() (string, error) {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no Chromium on this machine; install it (Debian: apt-get install chromium)")
 }
 
 // ServeHTTP serves the pages to photograph, and the files they show.

@@ -12,18 +12,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"mailer/internal/appeals"
+	"mailer/internal/campaigns"
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
 	"mailer/internal/inbox"
+	"mailer/internal/letters"
+	"mailer/internal/limits"
 	"mailer/internal/links"
 	"mailer/internal/message"
+	"mailer/internal/preferences"
 	"mailer/internal/render"
+	"mailer/internal/signup"
 	"mailer/internal/subscribers"
 	"mailer/internal/web/public"
 )
 
-// TestScreenshotPages photographs the pages that the links of a mail lead to.
+// TestScreenshotPages photographs the pages that readers meet.
 func TestScreenshotPages(t *testing.T) {
 	dir := folder(t)
 	d := dbtest.Open(t)
@@ -31,35 +38,72 @@ func TestScreenshotPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := subscribers.NewStore(d, ring)
-	server := httptest.NewServer(public.New(public.Deps{Subscribers: store, Appeals: appeals.NewStore(d, time.Now), Delivery: delivery.NewStore(d, ring, store),
-		Ring: ring, BaseURL: "https://news.quayside-review.org", Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil }}))
-	defer server.Close()
-	list, err := store.CreateList(t.Context(), subscribers.List{Slug: "morning", Name: paper().Name, FromAddress: "morning@quayside-review.org",
-		HomeURL: "https://www.quayside-review.org/", AccentColour: paper().Accent})
+	templates, err := render.Load("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	add := func(r subscribers.AddRequest) int64 {
-		r.ListID, r.Source = list.ID, "pictures"
-		added, err := store.Add(t.Context(), r)
+	quiet := slog.New(slog.DiscardHandler)
+	store, limit := subscribers.NewStore(d, ring), limits.New(d, ring)
+	mails := letters.New(letters.Deps{Ring: ring, Templates: templates, URLs: links.URLs{Base: "https://news.quayside-review.org"}, MailDomain: "quayside-review.org", Now: time.Now, Limits: limit})
+	queue := delivery.NewStore(d, ring, store)
+	join := signup.New(signup.Deps{DB: d, Ring: ring, Subscribers: store, Delivery: queue, Limits: limit, BaseURL: "https://news.quayside-review.org", Letters: mails,
+		Caps: signup.Caps{Address: 9, Network: 9, Domain: 9, Total: 9}, Now: time.Now, Log: quiet})
+	server := httptest.NewServer(public.New(public.Deps{Subscribers: store, Appeals: appeals.NewStore(d, time.Now), Delivery: queue, Archive: campaigns.NewArchive(d, store), Signup: join,
+		Preferences: preferences.New(preferences.Deps{DB: d, Subscribers: store, Limits: limit, Letters: mails}),
+		Ring:        ring, BaseURL: "https://news.quayside-review.org", Log: quiet, Ready: func(context.Context) error { return nil },
+		Weekly: func(context.Context, int64) (bool, error) { return true, nil }}))
+	defer server.Close()
+	publication, err := store.Publications.Create(t.Context(), subscribers.Publication{Slug: "quayside", Name: "The Quayside Review", HomeURL: "https://www.quayside-review.org/",
+		Description: "Independent reporting from the harbour, paid for by its readers.", AccentColour: paper().Accent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var morning int64
+	for _, l := range []subscribers.List{
+		{Slug: "morning", Name: paper().Name, Description: "Nine stories before breakfast, every weekday."},
+		{Slug: "weekend", Name: "The Quayside Weekend", Description: "One long read for a slow Saturday."},
+		{Slug: "tides", Name: "Tides", Description: "What the sea does, and what it is going to do."},
+	} {
+		l.FromAddress, l.LegalName, l.PostalAddress, l.Contact = "morning@quayside-review.org", paper().LegalName, paper().PostalAddress, paper().Contact
+		l.HomeURL, l.AccentColour, l.PublicationID, l.SignupOpen, l.ArchiveOpen = "https://www.quayside-review.org/", paper().Accent, &publication.ID, true, true
+		l, err := store.CreateList(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return added.Subscriber.ID
+		if morning == 0 {
+			morning = l.ID
+		}
 	}
-	reader := add(subscribers.AddRequest{Address: "maya@example.org", Confirmed: true})
-	asked := add(subscribers.AddRequest{Address: "jonas@example.org", Method: subscribers.MethodForm})
-	leave := server.URL + "/u/" + ring.LeaveToken(ring.Current(), links.Leave{Subscriber: reader, List: list.ID, Campaign: 1})
-	confirm := server.URL + "/c/" + ring.ConfirmToken(ring.Current(), links.Confirm{Subscriber: asked, List: list.ID, Issued: time.Now()})
+	for _, name := range []string{"City", "Science", "Ideas"} {
+		if _, err := store.Topics.Create(t.Context(), subscribers.Topic{ListID: morning, Slug: strings.ToLower(name), Name: name}, "pictures"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	added, err := store.Add(t.Context(), subscribers.AddRequest{Address: "maya@example.org", Confirmed: true, ListID: morning, Source: "pictures"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := added.Subscriber.ID
+	asked, err := store.Add(t.Context(), subscribers.AddRequest{Address: "jonas@example.org", Method: subscribers.MethodForm, ListID: morning, Source: "pictures"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pastCampaigns(t, d, morning)
 
 	b := Start(t, site, http.NotFoundHandler())
 	shoot := func(name, page string) {
-		save(t, dir, "page-"+name, Beside(t, ground, 24, b.Shoot(page, Shot{Width: 680}), b.Shoot(page, Shot{Width: 320}), b.Shoot(page, Shot{Width: 320, Dark: true})))
+		save(t, dir, "page-"+name, Beside(t, ground, 24, b.Shoot(page, Shot{Width: 680, Cut: 1500}), b.Shoot(page, Shot{Width: 320, Cut: 1500}), b.Shoot(page, Shot{Width: 320, Dark: true, Cut: 1500})))
 	}
+	leave := server.URL + "/u/" + ring.LeaveToken(ring.Current(), links.Leave{Subscriber: reader, List: morning, Campaign: 1})
+	centre := server.URL + "/p/" + ring.PreferencesToken(ring.Current(), links.Preferences{Subscriber: reader, List: morning, Campaign: 1})
 	shoot("leave", leave)
-	shoot("confirm", confirm)
+	shoot("preferences", centre)
+	shoot("subscribe", server.URL+"/subscribe/to/quayside")
+	shoot("archive", server.URL+"/archive/morning")
+	shoot("confirm", server.URL+"/c/"+ring.ConfirmToken(ring.Current(), links.Confirm{Subscriber: asked.Subscriber.ID, List: morning, Issued: time.Now()}))
 	shoot("invalid", server.URL+"/u/nothing")
+	save(t, dir, "readers", Beside(t, ground, 24, b.Shoot(server.URL+"/subscribe/to/quayside", Shot{Width: 320, Cut: 900}), b.Shoot(centre, Shot{Width: 320, Dark: true, Cut: 900}),
+		b.Shoot(leave, Shot{Width: 320, Cut: 900}), b.Shoot(server.URL+"/archive/morning", Shot{Width: 320, Dark: true, Cut: 900})))
 	answer, err := http.Post(leave, "application/x-www-form-urlencoded", strings.NewReader("action=list"))
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +114,29 @@ func TestScreenshotPages(t *testing.T) {
 		t.Fatalf("leaving: %s, %v", answer.Status, err)
 	}
 	shoot("left", string(left))
+}
+
+// pastCampaigns puts editions of the last days into the archive of a list.
+func pastCampaigns(t *testing.T, d *sqlx.DB, list int64) {
+	t.Helper()
+	for i, s := range newsroom(t).Stories[:7] {
+		at := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC).AddDate(0, 0, -1-i)
+		for _, q := range []struct {
+			sql  string
+			args []any
+		}{
+			{`INSERT INTO campaigns (id, list_id, edition, name, template, state, subject, preheader, launched_at, approved_hash) OVERRIDING SYSTEM VALUE
+				VALUES ($1, $2, 'manual-' || $1::bigint, '', 'digest', 'launched', $4, $5, $3, '')`, []any{1000 - i, list, at, s.Title, s.Dek}},
+			{`INSERT INTO campaign_blocks (campaign_id, position, kind, data) VALUES ($1, 0, 'text', '{"kind": "text", "text": "x"}')`, []any{1000 - i}},
+			{`INSERT INTO sends (campaign_id, list_id, state, envelope_domain, not_before, expires_at, finished_at) VALUES ($1, $2, 'done', 'b.quayside.example', $3, $3, $3)`,
+				[]any{1000 - i, list, at}},
+			{`INSERT INTO messages (campaign_id, revision, variant, compiled, web_html) VALUES ($1, 1, 0, '', '')`, []any{1000 - i}},
+		} {
+			if _, err := d.ExecContext(t.Context(), q.sql, q.args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // TestScreenshotInbox photographs the mail catcher with the sample mails in it.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -28,10 +29,15 @@ type AddRequest struct {
 	// Confirmed says that the person agreed already, as Source shows. It counts for MethodAdmin only, and never for a role
 	// account: these must confirm themselves.
 	Confirmed bool
-	Source    string // where the consent comes from: page, event, file
-	Wording   string // what the person was told, in these words
-	Method    string // MethodForm or MethodAdmin (empty)
-	Network   string // of the person, for the consent log
+	Expires   time.Time // when a consent ends that was only implied, by a purchase or an enquiry; zero: it is express
+	Source    string    // where the consent comes from: page, event, file
+	Wording   string    // what the person was told, in these words
+	Method    string    // MethodForm or MethodAdmin (empty)
+	Network   string    // of the person, for the consent log
+
+	Form        int64  // the sign-up form; 0: none
+	FormVersion int    // of its wording
+	SourceURL   string // page that it stood on
 }
 
 // Added is what came of it.
@@ -109,6 +115,9 @@ func (s *Store) checkAdd(r *AddRequest) (a Address, err error) {
 	}
 	if r.Source, err = oneLine("source", r.Source, 500); err != nil {
 		return a, err
+	}
+	if !r.Expires.IsZero() && !r.Confirmed {
+		r.Expires = time.Time{} // who confirms consents expressly
 	}
 	if r.Wording, err = someLines("wording", r.Wording, 5000); err != nil {
 		return a, err
@@ -198,28 +207,40 @@ func updatePerson(ctx context.Context, tx *sqlx.Tx, p Subscriber, r AddRequest) 
 	return p, db.Err(err, "save the subscriber")
 }
 
-// subscribe moves the subscription to where the request may bring it, and writes the evidence when it moved.
+// subscribe moves the subscription to where the request may bring it, and writes the evidence: of every sign-up, and of what
+// else moved something.
 func subscribe(ctx context.Context, tx *sqlx.Tx, r AddRequest, leftAll bool, added *Added) error {
-	err := tx.GetContext(ctx, &added.State, `SELECT state FROM subscriptions WHERE subscriber_id = $1 AND list_id = $2 FOR UPDATE`,
+	var was struct {
+		State   string     `db:"state"`
+		Expires *time.Time `db:"expires_at"`
+	}
+	err := tx.GetContext(ctx, &was, `SELECT state, expires_at FROM subscriptions WHERE subscriber_id = $1 AND list_id = $2 FOR UPDATE`,
 		added.Subscriber.ID, r.ListID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return db.Err(err, "find the subscription")
 	}
+	added.State, added.Created = was.State, was.State == ""
 	want := Pending
 	if r.Confirmed {
 		want = Confirmed
 	}
 	switch {
-	case added.State == "":
-		added.Created = true
-	case added.State == Confirmed:
-		// Somebody who left all mail confirms anew; until then nothing changes, so that an undo finds everything as it was.
-		added.NeedsConfirm = leftAll
+	case was.State == Confirmed && r.Method == MethodForm:
+		// Somebody who left all mail, or whose consent is only implied, confirms anew; until then nothing changes, so that an undo
+		// finds everything as it was.
+		if added.NeedsConfirm = leftAll || was.Expires != nil; added.NeedsConfirm {
+			return logAdded(ctx, tx, r, added.Subscriber.ID)
+		}
 		return nil
-	case added.State == Pending && want == Pending:
+	case was.State == Confirmed:
+		return renew(ctx, tx, r, added.Subscriber.ID, was.Expires)
+	case was.State == Pending && want == Pending:
 		added.NeedsConfirm = true
+		if r.Method == MethodForm {
+			return logAdded(ctx, tx, r, added.Subscriber.ID)
+		}
 		return nil
-	case added.State == Unsubscribed && r.Method != MethodForm:
+	case was.State == Unsubscribed && r.Method != MethodForm:
 		added.Suppressed, added.Reason = true, ReasonUnsubscribed
 		return nil
 	}
@@ -229,19 +250,57 @@ func subscribe(ctx context.Context, tx *sqlx.Tx, r AddRequest, leftAll bool, add
 
 // moveTo writes the subscription and its line in the consent log. The shuffle of a subscription that was there stays.
 func moveTo(ctx context.Context, tx *sqlx.Tx, r AddRequest, person int64, state string) error {
-	event := "added"
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO subscriptions AS sn (subscriber_id, list_id, state, source, confirmed_at, expires_at)
+		VALUES ($1, $2, $3, $4, CASE WHEN $3 = 'confirmed' THEN now() END, $5)
+		ON CONFLICT (subscriber_id, list_id) DO UPDATE SET state = excluded.state, source = excluded.source,
+			created_at = now(), confirmed_at = excluded.confirmed_at, unsubscribed_at = NULL, expires_at = excluded.expires_at`,
+		person, r.ListID, state, r.Source, orNever(r.Expires))
+	if err != nil {
+		return db.Err(err, "save the subscription")
+	}
+	return logAdded(ctx, tx, r, person)
+}
+
+// renew notes a new consent of somebody whose consent was implied: it lasts longer, or for ever. It is never shortened.
+func renew(ctx context.Context, tx *sqlx.Tx, r AddRequest, person int64, expires *time.Time) error {
+	if !r.Confirmed || expires == nil || !r.Expires.IsZero() && !r.Expires.After(*expires) {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE subscriptions SET expires_at = $3 WHERE subscriber_id = $1 AND list_id = $2`, person, r.ListID, orNever(r.Expires))
+	if err != nil {
+		return db.Err(err, "renew the subscription")
+	}
+	return logAdded(ctx, tx, r, person)
+}
+
+// logAdded writes the evidence of a request. A form that is sent off twice on a day, with the same words, is evidence once.
+func logAdded(ctx context.Context, tx *sqlx.Tx, r AddRequest, person int64) error {
+	event, source := "added", r.Source
 	if r.Method == MethodForm {
 		event = "signed_up"
 	}
+	if !r.Expires.IsZero() {
+		source += " (implied, until " + r.Expires.UTC().Format(time.DateOnly) + ")"
+	}
+	var version *int
+	if r.Form != 0 {
+		version = &r.FormVersion
+	}
 	_, err := tx.ExecContext(ctx, `
-		WITH moved AS (
-			INSERT INTO subscriptions AS sn (subscriber_id, list_id, state, source, confirmed_at)
-			VALUES ($1, $2, $3, $4, CASE WHEN $3 = 'confirmed' THEN now() END)
-			ON CONFLICT (subscriber_id, list_id) DO UPDATE SET state = excluded.state, source = excluded.source,
-				created_at = now(), confirmed_at = excluded.confirmed_at, unsubscribed_at = NULL
-			RETURNING sn.subscriber_id)
-		INSERT INTO consent_log (subscriber_id, list_id, event, method, source, wording, network)
-		SELECT subscriber_id, $2, $5, $6, $4, $7, $8 FROM moved`,
-		person, r.ListID, state, r.Source, event, r.Method, r.Wording, r.Network)
-	return db.Err(err, "save the subscription")
+		INSERT INTO consent_log (subscriber_id, list_id, event, method, source, wording, network, form_id, form_version, source_url)
+		SELECT $1::bigint, $2::bigint, $3, $4, $5, $6, $7, $8::bigint, $9::int, $10
+		WHERE $3 <> 'signed_up' OR NOT EXISTS (SELECT FROM consent_log c WHERE c.subscriber_id = $1 AND c.list_id = $2 AND c.event = 'signed_up'
+			AND c.wording = $6 AND c.form_version IS NOT DISTINCT FROM $9 AND c.at > now() - interval '24 hours'
+			AND c.at > coalesce((SELECT max(o.at) FROM consent_log o WHERE o.subscriber_id = $1 AND (o.list_id = $2 OR o.list_id IS NULL) AND o.event <> 'signed_up'), '-infinity'))`,
+		person, r.ListID, event, r.Method, source, r.Wording, r.Network, orNull(r.Form), version, r.SourceURL)
+	return db.Err(err, "write down the consent")
+}
+
+// orNever returns nil for the zero time, as columns that have no end have it.
+func orNever(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

@@ -1,25 +1,50 @@
 package subscribers
 
 import (
+	"slices"
 	"strings"
 
 	"mailer/internal/errs"
 )
 
-// Columns of a file, by what they hold.
+// meaning is what a column of a file holds.
+type meaning int
+
 const (
-	colAddress   = "email"
-	colName      = "name"
-	colFirst     = "first name"
-	colLast      = "last name"
-	colLanguage  = "language"
-	colSupporter = "supporter"
-	colStatus    = "status"
-	colConfirmed = "confirmed_at" // of our own export; consent is what the import itself names
+	colAttribute meaning = iota // anything else: an attribute of its own
+	colAddress
+	colName
+	colFirst
+	colLast
+	colLanguage
+	colSupporter
+	colStatus
+	colSignedUp     // when, as evidence
+	colSignedUpFrom // the address of the computer
+	colConfirmed
+	colConfirmedFrom
+	colLeft       // when: a row with it is of somebody who left
+	colLeftReason // why, in the words of where the file comes from
+	colBounced    // when: a row with it is of a dead mailbox
+	colExpires    // of an implied consent
+	colFrequency
+	colPaused
+	colTopicsOff
+	colTracking
+	colAttributes // several, as JSON
+	colLeftOut
+	meanings
 )
 
+// meaningNames are how people write and read a meaning.
+var meaningNames = [meanings]string{"attribute", "email", "name", "first name", "last name", "language", "supporter", "status",
+	"signed up at", "signed up from", "confirmed_at", "confirmed from", "left at", "reason for leaving", "bounced at",
+	"expires_at", "frequency", "paused_until", "topics_off", "tracking", "attributes", "left out"}
+
+func (m meaning) String() string { return meaningNames[m] }
+
 // columnNames are the names that a column goes by, in small letters and without blanks, hyphens and underscores.
-var columnNames = map[string]string{
+var columnNames = map[string]meaning{
 	"email": colAddress, "emailaddress": colAddress, "mail": colAddress, "mailaddress": colAddress,
 	"subscriberemail": colAddress, "courriel": colAddress, "adressecourriel": colAddress, "adresseemail": colAddress, "adressemail": colAddress,
 	"name": colName, "fullname": colName, "displayname": colName, "nom": colName, "nomcomplet": colName,
@@ -28,19 +53,27 @@ var columnNames = map[string]string{
 	"language": colLanguage, "lang": colLanguage, "locale": colLanguage, "langue": colLanguage,
 	"supporter": colSupporter, "donor": colSupporter, "donateur": colSupporter,
 	"status": colStatus, "subscriptionstatus": colStatus,
-	"confirmedat": colConfirmed,
+	"signedupat": colSignedUp, "optintime": colSignedUp, "signedupfrom": colSignedUpFrom, "optinip": colSignedUpFrom,
+	"confirmedat": colConfirmed, "confirmtime": colConfirmed, "confirmedfrom": colConfirmedFrom, "confirmip": colConfirmedFrom,
+	"leftat": colLeft, "unsubtime": colLeft, "reasonforleaving": colLeftReason, "unsubreason": colLeftReason,
+	"bouncedat": colBounced, "cleantime": colBounced,
+	"expiresat": colExpires, "frequency": colFrequency, "paused_until": colPaused, "pauseduntil": colPaused, "topicsoff": colTopicsOff,
+	"tracking": colTracking,
 }
 
 var columnSpelling = strings.NewReplacer(" ", "", "-", "", "_", "", ".", "", "\u00a0", "")
 
-// columnOf returns what a column of that name holds, or "" for one that becomes an attribute.
-func columnOf(name string) string { return columnNames[strings.ToLower(columnSpelling.Replace(name))] }
+func spelled(name string) string { return strings.ToLower(columnSpelling.Replace(name)) }
+
+// columnOf returns what a column of that name holds.
+func columnOf(name string) meaning { return columnNames[spelled(name)] }
 
 // columns says where in a row what stands.
 type columns struct {
-	at         map[string]int
+	at         [meanings]int // -1: nowhere
 	attributes []attributeColumn
 	width      int
+	tool       tool // whose export it is
 }
 
 type attributeColumn struct {
@@ -48,42 +81,104 @@ type attributeColumn struct {
 	at   int
 }
 
+func noColumns(width int) (c columns) {
+	for m := range c.at {
+		c.at[m] = -1
+	}
+	c.width = width
+	return c
+}
+
+// mapping says what columns hold, beyond what their names say: by a column's name in the file, the meaning or the name of the attribute.
+type mapping map[string]mapped
+
+type mapped struct {
+	to        meaning
+	attribute string // its name, where it is not the column's
+}
+
+// readMapping reads pairs such as "E-post" = "email", "Tel" = "-" or "Ort" = "attribute:city".
+func readMapping(pairs map[string]string) (mapping, error) {
+	m := make(mapping, len(pairs))
+	for column, to := range pairs {
+		to = strings.TrimSpace(to)
+		name, renamed := strings.CutPrefix(to, "attribute:")
+		at := slices.IndexFunc(meaningNames[:], func(known string) bool { return spelled(known) == spelled(to) })
+		switch {
+		case renamed:
+			if err := checkAttribute(name, ""); err != nil {
+				return nil, errs.Field("map", "%s cannot be an attribute: %s", quoted(name), errs.Public(err))
+			}
+			m[column] = mapped{colAttribute, name}
+		case to == "-":
+			m[column] = mapped{to: colLeftOut}
+		case at < 0 || meaning(at) == colLeftOut:
+			return nil, errs.Field("map", "%s is nothing that a column can hold; use one of %s, attribute:NAME, or - to leave it out",
+				quoted(to), strings.Join(meaningNames[:colLeftOut], ", "))
+		default:
+			m[column] = mapped{to: meaning(at)}
+		}
+	}
+	return m, nil
+}
+
 // readColumns understands the first row of a file. Where it names no column but is itself an address, the file is a plain
 // list of addresses, and headless says that this row is data.
-func (p Policy) readColumns(row []string) (c columns, headless bool, err error) {
-	c = columns{at: make(map[string]int), width: len(row)}
+func (p Policy) readColumns(row []string, m mapping) (c columns, headless bool, err error) {
+	c = noColumns(len(row))
+	c.tool = toolOf(row)
 	seen := make(map[string]bool)
 	for i, name := range row {
 		name = strings.TrimSpace(fromFormulaSafe(name))
-		col := columnOf(name)
-		if _, twice := c.at[col]; twice || seen[name] && name != "" {
-			return c, false, errs.Field("file", "the column %s stands there twice; leave one out", quoted(name))
+		col, attribute := c.tool.columnOf(name), name
+		if by, ok := m[name]; ok {
+			if col = by.to; by.attribute != "" {
+				attribute = by.attribute
+			}
 		}
 		switch {
-		case col != "":
+		case col == colLeftOut, name == "":
+		case col == colLeftReason && c.at[col] >= 0: // Mailchimp writes it twice
+		case col != colAttribute && c.at[col] >= 0, col == colAttribute && seen[attribute]:
+			return c, false, errs.Field("file", "the column %s stands there twice; leave one out", quoted(name))
+		case col != colAttribute:
 			c.at[col] = i
-		case name != "":
-			if clean, err := oneLine("file", name, maxAttributeName); err != nil || clean != name {
+		case columnOf(attribute) != colAttribute:
+			return c, false, errs.Field("map", "%s cannot be the name of an attribute; give it another with %s", quoted(attribute), quoted(name+"=attribute:NAME"))
+		default:
+			if clean, err := oneLine("file", attribute, maxAttributeName); err != nil || clean != attribute {
 				return c, false, errs.Field("file", "column %d has a name of more than %d characters, or one that is not plain text", i+1, maxAttributeName)
 			}
-			seen[name] = true
-			c.attributes = append(c.attributes, attributeColumn{name, i})
+			seen[attribute] = true
+			c.attributes = append(c.attributes, attributeColumn{attribute, i})
 		}
 	}
 	c.adopt()
-	if _, ok := c.at[colAddress]; ok {
+	if c.at[colAddress] >= 0 {
 		return c, false, nil
 	}
 	if _, err := p.ParseAddress(row[0]); err == nil && len(row) == 1 {
-		return columns{at: map[string]int{colAddress: 0}, width: 1}, true, nil
+		c = noColumns(1)
+		c.at[colAddress] = 0
+		return c, true, nil
 	}
 	return c, false, errs.Field("file", "the first row must name the columns, and one of them must be email; for example: email,name,supporter")
+}
+
+// missing returns a column that the mapping names and the file does not have, or "".
+func (m mapping) missing(row []string) string {
+	for name := range m {
+		if !slices.ContainsFunc(row, func(v string) bool { return strings.TrimSpace(fromFormulaSafe(v)) == name }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // adopt gives two ambiguous columns their meaning: "address" is where mail goes unless another column is, and a name beside
 // a first name is the last name.
 func (c *columns) adopt() {
-	if _, ok := c.at[colAddress]; !ok {
+	if c.at[colAddress] < 0 {
 		for i, a := range c.attributes {
 			if strings.EqualFold(a.name, "address") {
 				c.at[colAddress] = a.at
@@ -92,12 +187,33 @@ func (c *columns) adopt() {
 			}
 		}
 	}
-	_, first := c.at[colFirst]
-	_, last := c.at[colLast]
-	if at, ok := c.at[colName]; ok && first && !last {
-		c.at[colLast] = at
-		delete(c.at, colName)
+	if at := c.at[colName]; at >= 0 && c.at[colFirst] >= 0 && c.at[colLast] < 0 {
+		c.at[colLast], c.at[colName] = at, -1
 	}
+}
+
+// describe says for each column how it was understood.
+func (c columns) describe(header []string) []string {
+	as := make([]string, len(header))
+	for m, at := range c.at {
+		if at >= 0 {
+			as[at] = meaning(m).String()
+		}
+	}
+	for _, a := range c.attributes {
+		as[a.at] = colAttribute.String()
+		if name := strings.TrimSpace(fromFormulaSafe(header[a.at])); name != a.name {
+			as[a.at] += " " + quoted(a.name)
+		}
+	}
+	out := make([]string, 0, len(header))
+	for i, name := range header {
+		if as[i] == "" {
+			as[i] = colLeftOut.String()
+		}
+		out = append(out, quoted(strings.TrimSpace(fromFormulaSafe(name)))+": "+as[i])
+	}
+	return out
 }
 
 func quoted(name string) string { return `"` + printable(name, 60) + `"` }
@@ -110,7 +226,9 @@ var standings = map[string]standing{
 	"": {Confirmed, ""}, "confirmed": {Confirmed, ""}, "subscribed": {Confirmed, ""}, "active": {Confirmed, ""}, "enabled": {Confirmed, ""},
 	"pending": {Pending, ""}, "unconfirmed": {Pending, ""},
 	"unsubscribed": {Unsubscribed, ""}, "optedout": {Unsubscribed, ""}, "optout": {Unsubscribed, ""}, "left": {Unsubscribed, ""},
-	"unsubscribedall": {Unsubscribed, ReasonUnsubscribed}, "blocklisted": {Unsubscribed, ReasonManual}, "manual": {Unsubscribed, ReasonManual},
+	"disabled":        {Unsubscribed, ""},
+	"unsubscribedall": {Unsubscribed, ReasonUnsubscribed}, "blocklisted": {Unsubscribed, ReasonManual}, "blacklisted": {Unsubscribed, ReasonManual},
+	"manual":  {Unsubscribed, ReasonManual},
 	"cleaned": {Unsubscribed, ReasonHardBounce}, "bounced": {Unsubscribed, ReasonHardBounce}, "hardbounce": {Unsubscribed, ReasonHardBounce},
 	"complained": {Unsubscribed, ReasonComplaint}, "complaint": {Unsubscribed, ReasonComplaint}, "spam": {Unsubscribed, ReasonComplaint},
 	"legal": {Unsubscribed, ReasonLegal},
@@ -118,15 +236,38 @@ var standings = map[string]standing{
 
 // parseStanding reads a status.
 func parseStanding(v string) (standing, error) {
-	st, ok := standings[strings.ToLower(columnSpelling.Replace(strings.TrimSpace(v)))]
+	st, ok := standings[spelled(strings.TrimSpace(v))]
 	if !ok {
-		return st, errs.Field(colStatus, "%s is not known; use confirmed, pending, unsubscribed, bounced or complained", quoted(v))
+		return st, errs.Field(colStatus.String(), "%s is not known; use confirmed, pending, unsubscribed, bounced or complained", quoted(v))
 	}
 	return st, nil
 }
 
-// parseSupporter reads yes or no in the usual ways; nil means that the row does not say.
-func parseSupporter(v string) (*bool, error) {
+// lowered returns the stricter of two standings.
+func (st standing) lowered(by standing) standing {
+	if by.strictness() > st.strictness() {
+		return by
+	}
+	return st
+}
+
+// strictness grows from confirmed to what forbids all mail; among reasons in the order of their strength.
+func (st standing) strictness() int {
+	switch {
+	case st.reason != "":
+		return 100 - slices.Index(reasonsByStrength, st.reason)
+	case st.state == Unsubscribed:
+		return 2
+	case st.state == Pending:
+		return 1
+	}
+	return 0
+}
+
+var reasonsByStrength = []string{ReasonComplaint, ReasonLegal, ReasonHardBounce, ReasonManual, ReasonUnsubscribed}
+
+// parseYesNo reads yes or no in the usual ways; nil means that the row does not say.
+func parseYesNo(col meaning, v string) (*bool, error) {
 	yes, no := true, false
 	switch strings.ToLower(strings.TrimSpace(v)) {
 	case "":
@@ -136,5 +277,5 @@ func parseSupporter(v string) (*bool, error) {
 	case "no", "n", "false", "f", "0", "non", "faux":
 		return &no, nil
 	}
-	return nil, errs.Field(colSupporter, "%s is neither yes nor no", quoted(v))
+	return nil, errs.Field(col.String(), "%s is neither yes nor no", quoted(v))
 }

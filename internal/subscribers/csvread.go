@@ -34,6 +34,7 @@ type csvReader struct {
 	err    error
 	line   int64 // of the next record, from 1
 	broken int
+	digest digest // of what was read, when one is kept
 
 	fields  [][]byte
 	scratch []byte // unquoted forms of fields
@@ -115,6 +116,9 @@ func (c *csvReader) next() (fields [][]byte, line int64, err error) {
 	for {
 		rest := c.buf[c.pos:]
 		if len(rest) == 0 && c.eof {
+			if errs.KindOf(c.err) == errs.Invalid { // it says itself what is wrong
+				return nil, c.line, c.err
+			}
 			if c.err != nil {
 				return nil, c.line, errs.Wrap(c.err, errs.Unavailable, "the file cannot be read to its end")
 			}
@@ -163,6 +167,7 @@ func (c *csvReader) brokenQuote() bool {
 // advance goes on by n bytes of the buffer, counting lines.
 func (c *csvReader) advance(n int) {
 	used := c.buf[c.pos : c.pos+n]
+	c.digest.add(used)
 	c.line += int64(bytes.Count(used, []byte{'\n'}))
 	if bytes.IndexByte(used, '\r') >= 0 { // old line ends are a lone CR
 		c.line += int64(bytes.Count(used, []byte{'\r'}) - bytes.Count(used, []byte("\r\n")))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"io"
+	"strings"
 	"time"
 
 	"mailer/internal/audit"
@@ -17,8 +18,9 @@ const exportPage = 5000
 // ExportOptions says how a list is written.
 type ExportOptions struct {
 	// Raw leaves out the apostrophe before what a spreadsheet could take for a formula: for programs, not for people.
-	Raw bool
-	Who string // the person who exports, for the audit log
+	Raw      bool
+	Who      string           // the person who exports, for the audit log
+	Progress func(rows int64) // called after each page; may be nil
 }
 
 // exported is one row.
@@ -30,11 +32,17 @@ type exported struct {
 	Supporter   bool       `db:"supporter"`
 	Status      string     `db:"status"`
 	ConfirmedAt *time.Time `db:"confirmed_at"`
+	ExpiresAt   *time.Time `db:"expires_at"`
+	Frequency   string     `db:"frequency"`
+	PausedUntil *time.Time `db:"paused_until"`
+	TopicsOff   uint64     `db:"topics_off"`
+	Tracking    bool       `db:"tracking"`
 	Attributes  Attributes `db:"attributes"`
 }
 
 // Export writes everybody on a list, also who left and who is suppressed, as CSV that Import takes again: email, name,
-// language, supporter, status, confirmed_at (UTC) and a column for each attribute. It streams, by the order in which
+// language, supporter, status, confirmed_at, what the reader chose, when an implied consent ends, and a column for each
+// attribute; times are UTC. It streams, by the order in which
 // people came. It returns errs.NotFound when there is no such list.
 func (s *Store) Export(ctx context.Context, list int64, w io.Writer, o ExportOptions) error {
 	l, err := s.List(ctx, list)
@@ -51,18 +59,29 @@ func (s *Store) Export(ctx context.Context, list int64, w io.Writer, o ExportOpt
 	if err != nil {
 		return err
 	}
+	topics, err := s.Topics.Of(ctx, list, true)
+	if err != nil {
+		return err
+	}
 	out := csvExport{w: csv.NewWriter(w), raw: o.Raw}
-	out.write(append([]string{colAddress, colName, colLanguage, colSupporter, colStatus, colConfirmed}, attributes...))
-	for after := int64(0); ; {
+	var header []string
+	for _, m := range exportColumns {
+		header = append(header, m.String())
+	}
+	out.write(append(header, attributes...))
+	for after, rows := int64(0), int64(0); ; {
 		page, err := s.exportAfter(ctx, list, after)
 		if err != nil {
 			return err
 		}
 		for _, e := range page {
-			out.write(e.fields(attributes))
+			out.write(e.fields(attributes, topics))
 		}
 		if err := out.flush(); err != nil {
 			return errs.Wrap(err, errs.Unavailable, "the export cannot be written")
+		}
+		if rows += int64(len(page)); o.Progress != nil {
+			o.Progress(rows)
 		}
 		if len(page) < exportPage {
 			return nil
@@ -88,26 +107,44 @@ func (s *Store) exportAfter(ctx context.Context, list, after int64) ([]exported,
 // exportPageQuery shows a suppression instead of the state, since it decides; an import makes the same of it again. The
 // page is cut before anything is joined to it.
 const exportPageQuery = `
-		SELECT s.id, s.address, s.name, s.language, s.supporter, s.attributes, sn.confirmed_at,
+		SELECT s.id, s.address, s.name, s.language, s.supporter, s.attributes, s.tracking, sn.confirmed_at, sn.expires_at, sn.frequency,
+			CASE WHEN sn.paused_until > now() THEN sn.paused_until END AS paused_until, sn.topics_off,
 			coalesce((SELECT CASE x.reason WHEN 'unsubscribed' THEN 'unsubscribed_all' ELSE x.reason END
 				FROM suppressions x WHERE x.address_hash = s.address_hash ORDER BY ` + byStrength + ` LIMIT 1), sn.state) AS status
-		FROM (SELECT subscriber_id, state, confirmed_at FROM subscriptions
+		FROM (SELECT subscriber_id, state, confirmed_at, expires_at, frequency, paused_until, topics_off FROM subscriptions
 			WHERE list_id = $1 AND subscriber_id > $2 ORDER BY subscriber_id LIMIT $3) sn
 		JOIN subscribers s ON s.id = sn.subscriber_id ORDER BY sn.subscriber_id`
 
-func (e exported) fields(attributes []string) []string {
-	supporter, confirmed := "no", ""
-	if e.Supporter {
-		supporter = "yes"
+// exportColumns stand before the attributes, in this order; fields fills them.
+var exportColumns = []meaning{colAddress, colName, colLanguage, colSupporter, colStatus, colConfirmed, colExpires, colFrequency, colPaused, colTopicsOff, colTracking}
+
+func (e exported) fields(attributes []string, topics []Topic) []string {
+	var off []string
+	for _, t := range topics {
+		if e.TopicsOff&t.Mask() != 0 {
+			off = append(off, t.Slug)
+		}
 	}
-	if e.ConfirmedAt != nil {
-		confirmed = e.ConfirmedAt.UTC().Format(time.RFC3339)
-	}
-	row := append(make([]string, 0, 6+len(attributes)), e.Address, e.Name, e.Language, supporter, e.Status, confirmed)
+	row := append(make([]string, 0, len(exportColumns)+len(attributes)), e.Address, e.Name, e.Language, yesNo(e.Supporter), e.Status,
+		utc(e.ConfirmedAt), utc(e.ExpiresAt), e.Frequency, utc(e.PausedUntil), strings.Join(off, " "), yesNo(e.Tracking))
 	for _, name := range attributes {
 		row = append(row, e.Attributes[name])
 	}
 	return row
+}
+
+func yesNo(v bool) string {
+	if v {
+		return "yes"
+	}
+	return "no"
+}
+
+func utc(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // csvExport writes rows as RFC 4180 has them, with the first error kept for flush.

@@ -1,9 +1,14 @@
 package subscribers
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"io"
+	"slices"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -13,23 +18,30 @@ import (
 )
 
 const (
-	importBatch = 20_000 // rows read together, and merged in two transactions side by side; a leave waits for one of them at most
-	soloBatch   = 1000   // up to here one transaction does it
+	importBatch = 20_000 // rows of a file that are read together; a leave waits for one merge of half of them at most
+	lanes       = 2      // connections that merge; Postgres works with one processor for each
 	maxNotes    = 1000   // rows told of one by one; all are counted
 )
 
-// ImportRequest is a CSV file of people for one list. The first row names the columns: an email, and as it likes name
-// (or first name and last name), language, supporter, status; every other column becomes an attribute.
+// ImportRequest is one file or more of people for one list. The first row of each names the columns: an email, and as it likes name
+// (or first name and last name), language, supporter, status and what meaningNames has; every other column becomes an attribute.
 type ImportRequest struct {
 	ListID   int64
-	FileName string    // for the record
-	Source   string    // where these people's consent comes from; needed
-	Wording  string    // what they were told, if known
-	R        io.Reader // read once
+	FileName string       // for the record
+	Files    []ImportFile // see ImportFiles; nil: R is the only one
+	R        io.Reader    // read once
+	Source   string       // where these people's consent comes from; needed
+	Wording  string       // what they were told, if known
 	// Confirmed says that these people agreed already. Without it, and for role accounts, a subscription starts as pending.
 	// A status column can only lower that, row by row.
 	Confirmed bool
-	Who       string // the person who imports, for the audit log
+	Status    string                       // of rows that do not name one, such as unsubscribed for a list of those who left; empty: confirmed
+	Expires   time.Time                    // when the consent of these people ends, being only implied; zero: it does not end
+	Map       map[string]string            // what columns hold, by their names; see readMapping
+	DryRun    bool                         // find out what would happen, and change nothing
+	Resume    int64                        // an import that was broken off: go on with it, given the same files. All else but Who is as it was told then
+	Notes     func(kind string, n RowNote) // gets every note, with the whole address; may be nil
+	Who       string                       // the person who imports, for the audit log
 }
 
 // ImportProgress counts rows; Rows is the sum of the others.
@@ -44,117 +56,228 @@ type ImportProgress struct {
 	Rejected   int64 `db:"rejected" json:"rejected"`     // see Errors
 }
 
+// Kinds of notes.
+const (
+	NoteRejected = "rejected"
+	NoteBarred   = "not brought back"
+	NoteLook     = "worth a look"
+)
+
 // RowNote is one row that a person should look at.
 type RowNote struct {
 	Line   int64  `db:"line" json:"line"`       // of the file, from 1
-	Value  string `db:"address" json:"address"` // masked
+	Value  string `db:"address" json:"address"` // masked in reports
 	Reason string `db:"reason" json:"reason"`
 }
 
 // ImportReport is what came of an import. Of each kind of note the first thousand are kept.
 type ImportReport struct {
-	ImportID int64 `json:"import_id"`
+	ImportID int64 `json:"import_id,omitempty"` // none of a dry run
 	ImportProgress
-	Errors  []RowNote `json:"errors"`  // rejected rows
-	Barred  []RowNote `json:"barred"`  // suppressed rows, with the reason of the suppression
-	Look    []RowNote `json:"look"`    // rows taken that look odd: role accounts, mixed alphabets, mistyped domains
-	Columns []string  `json:"columns"` // how the columns were understood, for people
-	Partial bool      `json:"partial"` // the import ended early; what is counted was done, and doing it again does no harm
+	Errors  []RowNote `json:"errors"`          // rejected rows
+	Barred  []RowNote `json:"barred"`          // suppressed rows, with the reason of the suppression
+	Look    []RowNote `json:"look"`            // rows taken that look odd: role accounts, mixed alphabets, mistyped domains
+	Columns []string  `json:"columns"`         // how the columns were understood, for people
+	Hints   []string  `json:"hints,omitempty"` // what to know about files of this kind
+	Partial bool      `json:"partial"`         // the import ended early; what is counted was done, and it can be resumed
+	DryRun  bool      `json:"dry_run,omitempty"`
+	Resumed int64     `json:"resumed,omitempty"` // rows that were done before; counted in Rows, their notes are not repeated
 }
 
-// Import adds the people of a file to a list, batch by batch, in flat memory: rows are checked here, copied into a
-// staging table and merged. It never lifts a suppression and never brings back who left. progress, which may be nil, is
-// called after each batch. What is wrong with single rows is in the report; an error is about the whole, and the report
-// then says how far it came.
+// Import adds the people of a file to a list, batch by batch, in flat memory: rows are checked here, copied to Postgres and
+// merged. It never lifts a suppression and never brings back who left. progress, which may be nil, is called after each
+// merge. What is wrong with single rows is in the report; an error is about the whole, and the report then says how far it came.
+// Of two imports into one list at a time the second is refused with errs.Conflict.
 func (s *Store) Import(ctx context.Context, r ImportRequest, progress func(ImportProgress)) (ImportReport, error) {
 	im, err := s.beginImport(ctx, r)
+	if im != nil {
+		defer im.close()
+	}
 	if err != nil {
 		return ImportReport{}, err
 	}
-	if progress == nil {
-		progress = func(ImportProgress) {}
+	if im.progress = progress; progress == nil {
+		im.progress = func(ImportProgress) {}
 	}
-	err = im.run(ctx, progress)
+	err = im.run(ctx)
 	im.report.Partial = err != nil
 	if ferr := im.finish(ctx, r.Who); err == nil {
 		err = ferr
 	}
+	slices.SortStableFunc(im.report.Barred, func(x, y RowNote) int { return cmp.Compare(x.Line, y.Line) })
 	return im.report, err
 }
 
 // importer is one import under way.
 type importer struct {
-	store  *Store
-	req    ImportRequest
+	store *Store
+	list  int64
+	importOptions
+	standing standing // of rows without a status
+	mapping  mapping
+	topics   map[string]uint64
+	files    []ImportFile
+	record   int64 // number in imports, which in a dry run is a table of its own
+	lanes    []*lane
+	dry      *dryRun // nil: in earnest
+	notes    func(kind string, n RowNote)
+	progress func(ImportProgress)
+
+	mu     sync.Mutex // over report
 	report ImportReport
 }
 
 func (s *Store) beginImport(ctx context.Context, r ImportRequest) (*importer, error) {
-	var err error
-	if r.Source, err = oneLine("source", r.Source, 500); err != nil {
+	im := &importer{store: s, list: r.ListID, files: r.Files, notes: r.Notes,
+		importOptions: importOptions{Source: r.Source, Wording: r.Wording, Confirmed: r.Confirmed, Status: r.Status, Expires: r.Expires, Map: r.Map},
+		report:        ImportReport{DryRun: r.DryRun, Errors: []RowNote{}, Barred: []RowNote{}, Look: []RowNote{}, Columns: []string{}}}
+	if im.files == nil {
+		im.files = []ImportFile{{Name: r.FileName, Open: func() (io.ReadCloser, error) { return io.NopCloser(r.R), nil }}}
+	}
+	if im.notes == nil {
+		im.notes = func(string, RowNote) {}
+	}
+	if r.Resume != 0 {
+		if err := im.recall(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	if err := im.check(); err != nil {
 		return nil, err
 	}
-	if r.Source == "" {
-		return nil, errs.Field("source", `say where the consent of these people comes from, like "sign-up sheet at the fair, May 2026"`)
-	}
-	if r.Wording, err = someLines("wording", r.Wording, 5000); err != nil {
+	fileName, err := oneLine("file", r.FileName, 200)
+	if err != nil {
 		return nil, err
 	}
-	if r.FileName, err = oneLine("file", r.FileName, 200); err != nil {
+	if err := openList(ctx, s.db, im.list); err != nil {
 		return nil, err
 	}
-	if err := openList(ctx, s.db, r.ListID); err != nil {
+	topics, err := s.Topics.Of(ctx, im.list, true)
+	if err != nil {
 		return nil, err
 	}
-	im := &importer{store: s, req: r, report: ImportReport{Errors: []RowNote{}, Barred: []RowNote{}, Look: []RowNote{}, Columns: []string{}}}
-	err = s.db.GetContext(ctx, &im.report.ImportID, `INSERT INTO imports (list_id, file_name, source) VALUES ($1, $2, $3) RETURNING id`,
-		r.ListID, r.FileName, r.Source)
-	return im, db.Err(err, "begin the import")
+	im.topics = make(map[string]uint64, len(topics))
+	for _, t := range topics {
+		im.topics[t.Slug] = t.Mask()
+	}
+	if r.DryRun {
+		return im, im.beginDry(ctx)
+	}
+	if err := im.openLanes(ctx, r.Resume != 0); err != nil {
+		return im, err
+	}
+	if r.Resume != 0 {
+		return im, im.resume(ctx, r.Resume)
+	}
+	return im, im.note(ctx, s.db, fileName)
 }
 
-// run reads in one goroutine and merges from this one: the file is parsed while Postgres works. After a cancelled context it
+// run reads in one goroutine and merges in one for each lane: the file is parsed while Postgres works. After a cancelled context it
 // does not wait for the reader, which may hang on a pipe that says nothing.
-func (im *importer) run(ctx context.Context, progress func(ImportProgress)) error {
-	rows, err := im.openRows()
-	if err != nil {
-		return err
+func (im *importer) run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	free := make(chan *batch, lanes+1)
+	for range cap(free) {
+		free <- new(batch)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	batches, done := make(chan *batch), make(chan error, 1)
-	free := make(chan *batch, 2)
-	free <- new(batch)
-	free <- new(batch)
-	go func() {
-		done <- rows.read(ctx, free, batches)
-		close(batches)
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return db.Err(ctx.Err(), "import")
-		case b, more := <-batches:
-			if !more {
-				return <-done
+	var merging sync.WaitGroup
+	for _, l := range im.lanes {
+		merging.Go(func() {
+			if err := im.mergeLane(ctx, l, free); err != nil {
+				stop(err)
 			}
-			if err := im.merge(ctx, b); err != nil {
+		})
+	}
+	read := make(chan error, 1)
+	go func() {
+		rr := &rowReader{im: im, confirmed: im.Confirmed, expires: im.Expires, now: im.store.Now(), topics: im.topics,
+			languages: make(map[string]string), digest: newDigest()}
+		read <- rr.read(ctx, free, func(b *batch) error {
+			b.left.Store(int32(len(im.lanes)))
+			for _, l := range im.lanes {
+				select {
+				case l.in <- b:
+				case <-ctx.Done():
+					return db.Err(ctx.Err(), "import")
+				}
+			}
+			return nil
+		})
+		for _, l := range im.lanes {
+			close(l.in)
+		}
+	}()
+	var err error
+	select {
+	case err = <-read:
+	case <-ctx.Done():
+	}
+	merging.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return db.Err(cause, "import")
+	}
+	return err
+}
+
+// mergeLane merges what comes in until that or ctx ends.
+func (im *importer) mergeLane(ctx context.Context, l *lane, free chan<- *batch) error {
+	for {
+		var b *batch
+		more := true
+		select {
+		case b, more = <-l.in:
+		case <-ctx.Done():
+			return nil
+		}
+		if !more {
+			return nil
+		}
+		switch {
+		case b.number > l.from:
+			if err := im.mergePart(ctx, l, b); err != nil {
 				return err
 			}
-			im.report.Errors = appendNotes(im.report.Errors, b.errors)
-			im.report.Look = appendNotes(im.report.Look, b.look)
-			progress(im.report.ImportProgress)
+			im.tell(l, b)
+		case b.number == l.from && !bytes.Equal(b.digest, l.digest):
+			return errs.New(errs.Conflict, "this is not the file that import %d began with; give it that one, or begin a new import", im.record)
+		}
+		if b.left.Add(-1) == 0 {
 			b.reset()
 			free <- b
 		}
 	}
 }
 
-func appendNotes(to, notes []RowNote) []RowNote {
-	return append(to, notes[:min(len(notes), maxNotes-len(to))]...)
+// tell reports what came of a part that is committed. The rows that stand in no part are told of with the first.
+func (im *importer) tell(l *lane, b *batch) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.report.add(l.progress)
+	for _, of := range []struct {
+		to    *[]RowNote
+		notes []RowNote
+		kind  string
+	}{{&im.report.Errors, b.errors, NoteRejected}, {&im.report.Barred, l.barred, NoteBarred}, {&im.report.Look, b.look, NoteLook}} {
+		if l.number > 0 && of.kind != NoteBarred {
+			continue
+		}
+		for _, n := range of.notes {
+			im.notes(of.kind, n)
+			if len(*of.to) < maxNotes {
+				n.Value = Mask(n.Value)
+				*of.to = append(*of.to, n)
+			}
+		}
+	}
+	im.progress(im.report.ImportProgress)
 }
 
-// finish closes the record of the import and notes it in the audit log, also after an error or an interruption.
+// finish closes the record of the import, unless it can be resumed, and notes it in the audit log, also after an error.
 func (im *importer) finish(ctx context.Context, who string) error {
+	if im.dry != nil {
+		return nil
+	}
 	ctx = context.WithoutCancel(ctx)
 	if who == "" {
 		who = "unknown"
@@ -166,14 +289,28 @@ func (im *importer) finish(ctx context.Context, who string) error {
 		}
 	}
 	return db.InTx(ctx, im.store.db, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE imports SET finished_at = clock_timestamp() WHERE id = $1`, im.report.ImportID)
-		if err != nil {
-			return db.Err(err, "finish the import")
+		if !im.report.Partial {
+			// This commit is waited for, and with it all those before it.
+			_, err := tx.ExecContext(ctx, `UPDATE imports SET finished_at = clock_timestamp() WHERE id = $1`, im.record)
+			if err != nil {
+				return db.Err(err, "finish the import")
+			}
 		}
 		p := im.report.ImportProgress
-		return audit.Log(ctx, tx, who, "subscribers.import", "import "+strconv.FormatInt(im.report.ImportID, 10), map[string]any{
-			"list": im.req.ListID, "rows": p.Rows, "added": p.Added, "updated": p.Updated, "suppressed": p.Suppressed,
+		return audit.Log(ctx, tx, who, "subscribers.import", "import "+strconv.FormatInt(im.record, 10), map[string]any{
+			"list": im.list, "rows": p.Rows, "added": p.Added, "updated": p.Updated, "suppressed": p.Suppressed,
 			"opted_out": p.OptedOut, "rejected": p.Rejected, "partial": im.report.Partial,
 		})
 	})
+}
+
+func (p *ImportProgress) add(q ImportProgress) {
+	p.Rows += q.Rows
+	p.Added += q.Added
+	p.Updated += q.Updated
+	p.Unchanged += q.Unchanged
+	p.Suppressed += q.Suppressed
+	p.OptedOut += q.OptedOut
+	p.Duplicates += q.Duplicates
+	p.Rejected += q.Rejected
 }

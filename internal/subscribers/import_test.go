@@ -219,10 +219,10 @@ func TestImportColumns(t *testing.T) {
 		"Email Address,Address,State":    `"Email Address": email; "Address": attribute; "State": attribute`,
 		"Prénom,Nom,Courriel":            `"Prénom": first name; "Nom": last name; "Courriel": email`,
 		"First Name,Last Name,Name,Mail": `"First Name": first name; "Last Name": last name; "Name": name; "Mail": email`,
-		"'=x,email,,Confirmed at":        `"=x": attribute; "email": email; "": left out; "Confirmed at": left out`,
+		"'=x,email,,Confirmed at":        `"=x": attribute; "email": email; "": left out; "Confirmed at": confirmed_at`,
 	} {
 		row := strings.Split(header, ",")
-		c, headless, err := s.Policy.readColumns(row)
+		c, headless, err := s.Policy.readColumns(row, nil)
 		if err != nil || headless {
 			t.Errorf("%s: %v", header, err)
 			continue
@@ -285,14 +285,14 @@ func TestImportInterrupted(t *testing.T) {
 	report, err := s.Import(ctx, ImportRequest{ListID: l.ID, Source: "x", R: file, Confirmed: true}, func(p ImportProgress) {
 		cancel()
 	})
-	if errs.KindOf(err) != errs.Unavailable || !report.Partial || report.Added != importBatch {
+	if errs.KindOf(err) != errs.Unavailable || !report.Partial || report.Added == 0 || report.Added > importBatch {
 		t.Fatalf("Import = %+v, %v", report.ImportProgress, err)
 	}
-	if n := count(t, d, `SELECT count(*) FROM subscriptions`); n != importBatch {
-		t.Errorf("%d subscriptions; want what was counted", n)
+	if n := count(t, d, `SELECT count(*) FROM subscriptions`); n != int(report.Added) {
+		t.Errorf("%d subscriptions; want what was counted, %d", n, report.Added)
 	}
 	again := doImport(t, s, l.ID, people(importBatch+5))
-	if again.Unchanged != importBatch || again.Added != 5 {
+	if again.Unchanged != report.Added || again.Added != importBatch+5-report.Added {
 		t.Errorf("done again: %+v", again.ImportProgress)
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
@@ -22,23 +24,26 @@ type stagedRow struct {
 	supporter  *bool
 	attributes string // jsonb
 	standing
+	joining
 }
 
-// batch is what is read together, each person once.
+// batch is what is read together, each person once. It is merged in parts, one for each lane.
 type batch struct {
+	number               int    // from 1, over all files
+	digest               []byte // of all that was read up to its end
+	records              int    // rows of the file, whatever became of them
 	rows                 []stagedRow
 	place                map[string]int // of each person in rows, by canonical address
 	duplicates, rejected int64
-	errors               []RowNote
-	look                 []RowNote
+	errors, look         []RowNote
+	parts                [lanes][]*stagedRow
+	left                 atomic.Int32 // lanes that have yet to merge it
 }
 
 func (b *batch) reset() {
 	clear(b.place)
-	b.rows, b.duplicates, b.rejected, b.errors, b.look = b.rows[:0], 0, 0, b.errors[:0], b.look[:0]
+	b.rows, b.records, b.duplicates, b.rejected, b.errors, b.look = b.rows[:0], 0, 0, 0, b.errors[:0], b.look[:0]
 }
-
-func (b *batch) full() bool { return len(b.rows)+int(b.duplicates+b.rejected) >= importBatch }
 
 // add puts a row into the batch. Of two rows for one person the later counts, unless the other one says that the person left.
 func (b *batch) add(row stagedRow) {
@@ -46,12 +51,12 @@ func (b *batch) add(row stagedRow) {
 		b.place = make(map[string]int, importBatch)
 	}
 	at, twice := b.place[row.address.Canonical]
-	switch {
-	case !twice:
+	if !twice {
 		b.place[row.address.Canonical] = len(b.rows)
 		b.rows = append(b.rows, row)
 		return
-	case row.state == Unsubscribed || b.rows[at].state != Unsubscribed:
+	}
+	if was := b.rows[at]; was.state != Unsubscribed || row.strictness() > was.strictness() {
 		b.rows[at] = row
 	}
 	b.duplicates++
@@ -59,68 +64,83 @@ func (b *batch) add(row stagedRow) {
 
 func (b *batch) reject(line int64, value string, reason string) {
 	b.rejected++
-	if len(b.errors) < maxNotes {
-		b.errors = append(b.errors, RowNote{line, Mask(value), reason})
+	b.errors = append(b.errors, RowNote{Line: line, Value: value, Reason: reason})
+}
+
+// divide gives each of n lanes its rows, by a hash of their person: all that concerns one person is in one lane, in the order of the
+// file.
+func (b *batch) divide(n int) {
+	for i := range b.parts {
+		b.parts[i] = b.parts[i][:0]
+	}
+	for i := range b.rows {
+		at := int(b.rows[i].hash[0]) % n
+		b.parts[at] = append(b.parts[at], &b.rows[i])
 	}
 }
 
-// rowReader turns the rows of a file into staged ones.
+// rowReader turns the rows of files into staged ones.
 type rowReader struct {
+	im        *importer
 	csv       *csvReader
 	columns   columns
 	first     []string // of a file without a header: its first row
-	store     *Store
+	standing  standing // of rows that have no status
 	confirmed bool
+	expires   time.Time
+	now       time.Time
+	topics    map[string]uint64
+	joins     bool              // some column says how people joined, or what they chose
 	languages map[string]string // checked tags; few values stand in many rows
 	cells     []string
+	digest    digest
 }
 
-// openRows reads the first row.
-func (im *importer) openRows() (*rowReader, error) {
-	rr := &rowReader{csv: newCSVReader(im.req.R), store: im.store, confirmed: im.req.Confirmed, languages: make(map[string]string)}
+// open begins with a file: reads its first row, which names the columns.
+func (rr *rowReader) open(name string, r io.Reader) error {
+	im := rr.im
+	of, never := fileStanding(name)
+	if never {
+		return errs.Field("file", "%s has people who never subscribed, as its name says; nobody may be mailed without consent", quoted(name))
+	}
+	rr.standing = im.standing.lowered(of)
+	rr.csv = newCSVReader(r)
+	rr.csv.digest = rr.digest
 	fields, _, err := rr.csv.next()
 	var bad *rowError
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, errs.Field("file", "it is empty")
+		return errs.Field("file", "it is empty")
 	case errors.As(err, &bad):
-		return nil, errs.Field("file", "the first row must name the columns: %s", bad.reason)
+		return errs.Field("file", "the first row must name the columns: %s", bad.reason)
 	case err != nil:
-		return nil, err
+		return err
 	}
 	row := rr.strings(fields)
-	columns, headless, err := im.store.Policy.readColumns(row)
+	columns, headless, err := im.store.Policy.readColumns(row, im.mapping)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rr.columns = columns
-	im.report.Columns = columns.describe(row)
+	if name := im.mapping.missing(row); name != "" && len(im.files) == 1 {
+		return errs.Field("map", "the file has no column %s", quoted(name))
+	}
+	rr.columns, rr.first = columns, nil
+	rr.joins = slices.ContainsFunc(columns.at[colSignedUp:colAttributes], func(at int) bool { return at >= 0 })
+	described := columns.describe(row)
 	if headless {
 		rr.first = row
-		im.report.Columns = []string{"no header: one address in each row"}
+		described = []string{"no header: one address in each row"}
 	}
-	return rr, nil
-}
-
-// describe says for each column how it was understood.
-func (c columns) describe(header []string) []string {
-	meaning := make([]string, len(header))
-	for col, at := range c.at {
-		if col != colConfirmed {
-			meaning[at] = col
-		}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.report.Columns = append(im.report.Columns, described...)
+	if len(im.files) > 1 {
+		im.report.Columns = slices.Insert(im.report.Columns, len(im.report.Columns)-len(described), "in "+quoted(name))
 	}
-	for _, a := range c.attributes {
-		meaning[a.at] = "attribute"
+	if hint := columns.tool.hint(); hint != "" && !slices.Contains(im.report.Hints, hint) && rr.standing.state == Confirmed {
+		im.report.Hints = append(im.report.Hints, hint)
 	}
-	out := make([]string, 0, len(header))
-	for i, name := range header {
-		if meaning[i] == "" {
-			meaning[i] = "left out"
-		}
-		out = append(out, fmt.Sprintf("%s: %s", quoted(strings.TrimSpace(fromFormulaSafe(name))), meaning[i]))
-	}
-	return out
+	return nil
 }
 
 func (rr *rowReader) strings(fields [][]byte) []string {
@@ -131,110 +151,159 @@ func (rr *rowReader) strings(fields [][]byte) []string {
 	return row
 }
 
-// fill reads rows into b until it is full or the file ends (io.EOF).
-func (rr *rowReader) fill(b *batch) error {
+// fill reads rows into b until it is full or the file ends (io.EOF). A batch is so many rows of the file and never of two files,
+// so that reading again makes the same batches. With skip the rows are only counted.
+func (rr *rowReader) fill(b *batch, skip bool) error {
 	if rr.first != nil {
-		rr.stage(b, 1, rr.first)
+		b.records++
+		if !skip {
+			rr.stage(b, 1, rr.first)
+		}
 		rr.first = nil
 	}
-	for !b.full() {
+	for b.records < importBatch {
 		fields, line, err := rr.csv.next()
 		var bad *rowError
-		switch {
-		case errors.As(err, &bad):
-			b.reject(line, "", bad.reason)
-			continue
-		case err != nil:
+		if err != nil && !errors.As(err, &bad) {
 			return err
 		}
-		rr.cells = rr.cells[:0]
-		for _, f := range fields {
-			rr.cells = append(rr.cells, fromFormulaSafe(text(f)))
+		b.records++
+		switch {
+		case skip:
+		case bad != nil:
+			b.reject(line, "", bad.reason)
+		default:
+			rr.cells = rr.cells[:0]
+			for _, f := range fields {
+				rr.cells = append(rr.cells, fromFormulaSafe(text(f)))
+			}
+			rr.stage(b, line, rr.cells)
 		}
-		rr.stage(b, line, rr.cells)
 	}
 	return nil
 }
 
-// read fills batches until the file ends or ctx does.
-func (rr *rowReader) read(ctx context.Context, free <-chan *batch, out chan<- *batch) error {
-	for {
-		var b *batch
-		select {
-		case b = <-free:
-		case <-ctx.Done():
-			return db.Err(ctx.Err(), "import")
-		}
-		err := rr.fill(b)
-		select {
-		case out <- b: // also what was read before an error
-		case <-ctx.Done():
-			return db.Err(ctx.Err(), "import")
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+// read makes batches of all files until they end or ctx does. What all lanes have merged before is skipped.
+func (rr *rowReader) read(ctx context.Context, free <-chan *batch, out func(*batch) error) error {
+	number := 0
+	for _, f := range rr.im.files {
+		r, err := f.Open()
 		if err != nil {
+			return errs.Wrap(err, errs.Unavailable, "the file %s cannot be read", f.Name)
+		}
+		err = rr.open(f.Name, r)
+		for err == nil {
+			var b *batch
+			select {
+			case b = <-free:
+			case <-ctx.Done():
+				_ = r.Close()
+				return db.Err(ctx.Err(), "import")
+			}
+			number++
+			b.number = number
+			err = rr.fill(b, rr.im.merged(number))
+			b.digest = rr.digest.sum()
+			b.divide(len(rr.im.lanes))
+			if outErr := out(b); outErr != nil { // also what was read before an error
+				err = outErr
+			}
+		}
+		_ = r.Close()
+		if !errors.Is(err, io.EOF) {
 			return err
 		}
 	}
+	for _, l := range rr.im.lanes {
+		if number < l.from {
+			return errs.New(errs.Conflict, "this is not the file that import %d began with: it is shorter", rr.im.record)
+		}
+	}
+	return nil
 }
 
 // stage checks one row and puts it into b, as a row or as an error.
 func (rr *rowReader) stage(b *batch, line int64, cells []string) {
 	typed := rr.cell(cells, colAddress)
-	row, err := rr.check(cells, typed)
+	row, doubt, err := rr.check(cells, typed)
 	if err != nil {
 		b.reject(line, typed, errs.Public(err))
 		return
 	}
 	row.line = line
 	b.add(row)
-	if reason := oddity(row.address); reason != "" && len(b.look) < maxNotes {
-		b.look = append(b.look, RowNote{line, Mask(typed), reason})
+	if reason := oddity(row.address); reason != "" {
+		b.look = append(b.look, RowNote{Line: line, Value: typed, Reason: reason})
+	} else if doubt != "" {
+		b.look = append(b.look, RowNote{Line: line, Value: typed, Reason: doubt})
 	}
 }
 
-func (rr *rowReader) cell(cells []string, col string) string {
-	if at, ok := rr.columns.at[col]; ok && at < len(cells) {
+func (rr *rowReader) cell(cells []string, col meaning) string {
+	if at := rr.columns.at[col]; at >= 0 && at < len(cells) {
 		return cells[at]
 	}
 	return ""
 }
 
-func (rr *rowReader) check(cells []string, typed string) (row stagedRow, err error) {
+func (rr *rowReader) check(cells []string, typed string) (row stagedRow, doubt string, err error) {
 	for _, extra := range cells[min(len(cells), rr.columns.width):] {
 		if extra != "" {
-			return row, errs.Field("row", "it has %d fields and the first row names %d columns; is a delimiter not in quotation marks?", len(cells), rr.columns.width)
+			return row, "", errs.Field("row", "it has %d fields and the first row names %d columns; is a delimiter not in quotation marks?", len(cells), rr.columns.width)
 		}
 	}
-	if row.address, err = rr.store.Policy.ParseAddress(typed); err != nil {
-		return row, err
+	if row.address, err = rr.im.store.Policy.ParseAddress(typed); err != nil {
+		return row, "", err
 	}
 	name := rr.cell(cells, colName)
 	if name == "" {
 		name = rr.cell(cells, colFirst) + " " + rr.cell(cells, colLast)
 	}
 	if row.name, err = personName(name); err != nil {
-		return row, err
+		return row, "", err
 	}
 	if row.language, err = rr.language(rr.cell(cells, colLanguage)); err != nil {
-		return row, err
+		return row, "", err
 	}
-	if row.supporter, err = parseSupporter(rr.cell(cells, colSupporter)); err != nil {
-		return row, err
+	if row.supporter, err = parseYesNo(colSupporter, rr.cell(cells, colSupporter)); err != nil {
+		return row, "", err
 	}
-	if row.standing, err = parseStanding(rr.cell(cells, colStatus)); err != nil {
-		return row, err
+	if row.standing, err = rr.standingOf(cells); err != nil {
+		return row, "", err
 	}
 	if row.state == Confirmed && (!rr.confirmed || row.address.Role()) {
 		row.state = Pending
 	}
-	if row.attributes, err = rr.attributes(cells); err != nil {
-		return row, err
+	if row.joining, doubt, err = rr.joining(cells); err != nil {
+		return row, "", err
 	}
-	row.hash = rr.store.ring.AddressHash(row.address.Canonical)
-	return row, nil
+	if row.attributes, err = rr.attributes(cells); err != nil {
+		return row, "", err
+	}
+	row.hash = rr.im.store.ring.AddressHash(row.address.Canonical)
+	return row, doubt, nil
+}
+
+// standingOf is the strictest of all that a row says about mail.
+func (rr *rowReader) standingOf(cells []string) (standing, error) {
+	st := rr.standing
+	if v := rr.cell(cells, colStatus); v != "" {
+		said, err := parseStanding(v)
+		if err != nil {
+			return st, err
+		}
+		st = st.lowered(said)
+	}
+	if strings.TrimSpace(rr.cell(cells, colLeft)) != "" {
+		st = st.lowered(standing{Unsubscribed, ""})
+	}
+	if st.state == Unsubscribed {
+		st = st.lowered(leftFor(rr.cell(cells, colLeftReason)))
+	}
+	if strings.TrimSpace(rr.cell(cells, colBounced)) != "" {
+		st = st.lowered(standing{Unsubscribed, ReasonHardBounce})
+	}
+	return st, nil
 }
 
 func (rr *rowReader) language(v string) (string, error) {
@@ -254,25 +323,36 @@ func (rr *rowReader) language(v string) (string, error) {
 func (rr *rowReader) attributes(cells []string) (string, error) {
 	var m map[string]string
 	total := 0
+	add := func(name, v string) error {
+		if m == nil {
+			m = make(map[string]string, len(rr.columns.attributes))
+		}
+		m[name] = v
+		if total += len(name) + len(v); total > maxAttributes {
+			return errs.Field("attributes", "they have more than %d bytes together", maxAttributes)
+		}
+		return nil
+	}
 	for _, c := range rr.columns.attributes {
 		if c.at >= len(cells) || cells[c.at] == "" {
 			continue
 		}
 		v := cells[c.at]
+		if rr.columns.tool == mailchimp && strings.EqualFold(c.name, "tags") {
+			v = plainTags(v)
+		}
 		if err := checkAttributeValue(c.name, v); err != nil {
 			return "", err
 		}
-		if m == nil {
-			m = make(map[string]string, len(rr.columns.attributes))
+		if err := add(c.name, v); err != nil {
+			return "", err
 		}
-		m[c.name] = v
-		total += len(c.name) + len(v)
+	}
+	if err := jsonAttributes(rr.cell(cells, colAttributes), add); err != nil {
+		return "", err
 	}
 	if m == nil {
 		return "{}", nil
-	}
-	if total > maxAttributes {
-		return "", errs.Field("attributes", "they have %d bytes together; at most %d are allowed", total, maxAttributes)
 	}
 	j, err := json.Marshal(m)
 	return string(j), err

@@ -15,16 +15,28 @@ import (
 	"mailer/internal/outbox"
 )
 
-// undoWithin is how long a leave can be undone by the link that did it.
-const undoWithin = 24 * time.Hour
+// MethodMailto is the reader's own act by the mailto address of List-Unsubscribe.
+const MethodMailto = "mailto"
 
 // LeaveRequest is what a leave token names, and what is asked of it.
 type LeaveRequest struct {
 	Subscriber, List int64
 	Campaign         int64  // 0: none
 	All              bool   // all mail, not only this list
-	Method           string // MethodOneClick, MethodForm or MethodAdmin
+	Method           string // MethodOneClick, MethodForm, MethodMailto or MethodAdmin
 	Network          string // of the reader, for the consent log
+	// Through is the list of the token, where List is another one that the reader leaves by the same link; else 0.
+	Through int64
+	// At is when the reader asked, where that was before now: while the database was away. The wish is void when the reader
+	// has agreed again since.
+	At time.Time
+}
+
+func (r LeaveRequest) at() *time.Time {
+	if r.At.IsZero() {
+		return nil
+	}
+	return &r.At
 }
 
 // Leave takes a person off a list, or off all mail. It counts for every send from the moment it returns, those that are
@@ -33,27 +45,57 @@ type LeaveRequest struct {
 //
 // Leaving all mail is a suppression and leaves the subscriptions as they are, so that an undo restores exactly what was.
 func (s *Store) Leave(ctx context.Context, r LeaveRequest) (changed bool, err error) {
+	if !r.All && r.Through == 0 {
+		done, err := s.leaves.do(ctx, r)
+		switch {
+		case err != nil && errs.KindOf(err) == errs.Unavailable:
+			return false, err
+		case err == nil && done.settled:
+			return done.changed, nil
+		}
+		// It takes more than the common statement, or the statement failed for somebody else's sake.
+	}
+	changed, err = s.leaveAlone(ctx, r)
+	if errs.KindOf(err) == errs.NotFound {
+		// Perhaps the reader has become another one.
+		if into, merged := s.Became(ctx, s.db, r.Subscriber); merged == nil && into != r.Subscriber {
+			r.Subscriber = into
+			return s.leaveAlone(ctx, r)
+		}
+	}
+	return changed, err
+}
+
+// newerConsent is what makes a wish void that is older; $7 is when it was made.
+const newerConsent = `EXISTS (SELECT FROM consent_log c WHERE c.subscriber_id = $1 AND (c.list_id = $2 OR $8) AND c.at > $7
+	AND c.event IN ('signed_up', 'confirmed', 'added', 'undone'))`
+
+// leaveAlone is Leave in a transaction of its own, for whatever the common statement leaves to it.
+func (s *Store) leaveAlone(ctx context.Context, r LeaveRequest) (changed bool, err error) {
 	// One statement each: the row that changes is the lock, so of many at once one finds something to change.
 	const leaveList = `
 		WITH gone AS (
-			UPDATE subscriptions SET state = 'unsubscribed', unsubscribed_at = now()
-			WHERE subscriber_id = $1 AND list_id = $2 AND state <> 'unsubscribed' RETURNING subscriber_id, list_id
+			UPDATE subscriptions SET state = 'unsubscribed', unsubscribed_at = coalesce($7, now())
+			WHERE subscriber_id = $1 AND list_id = $2 AND state <> 'unsubscribed' AND ($7::timestamptz IS NULL OR NOT ` + newerConsent + `)
+			RETURNING subscriber_id, list_id
 		), noted AS (
 			INSERT INTO leaves (subscriber_id, list_id) SELECT subscriber_id, list_id FROM gone
 		), logged AS (
-			INSERT INTO consent_log (subscriber_id, list_id, event, method, campaign_id, network)
-			SELECT subscriber_id, list_id, 'unsubscribed', $3, $4, $5 FROM gone)
+			INSERT INTO consent_log (at, subscriber_id, list_id, event, method, campaign_id, network, source)
+			SELECT coalesce($7, clock_timestamp()), subscriber_id, list_id, 'unsubscribed', $3, $4, $5,
+				coalesce('` + throughLink + `' || (SELECT slug FROM lists WHERE id = $6), '') FROM gone)
 		SELECT EXISTS (SELECT 1 FROM subscribers WHERE id = $1) AS known, EXISTS (SELECT 1 FROM gone) AS changed`
 	const leaveAll = `
 		WITH gone AS (
 			INSERT INTO suppressions (address_hash, address, reason, campaign_id)
-			SELECT address_hash, address, 'unsubscribed', $4 FROM subscribers WHERE id = $1
+			SELECT address_hash, address, 'unsubscribed', $4 FROM subscribers WHERE id = $1 AND ($7::timestamptz IS NULL OR NOT ` + newerConsent + `)
 			ON CONFLICT (address_hash, reason) DO NOTHING RETURNING id
 		), noted AS (
 			INSERT INTO leaves (subscriber_id, list_id) SELECT $1, NULL FROM gone
 		), logged AS (
-			INSERT INTO consent_log (subscriber_id, event, method, campaign_id, network, source)
-			SELECT $1, 'unsubscribed_all', $3, $4, $5, coalesce((SELECT slug FROM lists WHERE id = $2), '') FROM gone)
+			INSERT INTO consent_log (at, subscriber_id, event, method, campaign_id, network, source)
+			SELECT coalesce($7, clock_timestamp()), $1, 'unsubscribed_all', $3, $4, $5,
+				coalesce((SELECT slug FROM lists WHERE id = CASE WHEN $6 = 0 THEN $2 ELSE $6 END), '') FROM gone)
 		SELECT EXISTS (SELECT 1 FROM subscribers WHERE id = $1) AS known, EXISTS (SELECT 1 FROM gone) AS changed`
 	statement := leaveList
 	if r.All {
@@ -61,7 +103,7 @@ func (s *Store) Leave(ctx context.Context, r LeaveRequest) (changed bool, err er
 	}
 	var done struct{ Known, Changed bool }
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &done, statement, r.Subscriber, r.List, r.Method, orNull(r.Campaign), r.Network)
+		err := tx.GetContext(ctx, &done, statement, r.Subscriber, r.List, r.Method, orNull(r.Campaign), r.Network, r.Through, r.at(), r.All)
 		if err != nil || !done.Changed {
 			return db.Err(err, "unsubscribe")
 		}
@@ -80,73 +122,67 @@ func (s *Store) Leave(ctx context.Context, r LeaveRequest) (changed bool, err er
 	return done.Changed, nil
 }
 
-// Undo takes back what the same token did within the last 24 hours, leaving this list and leaving all mail alike, and
-// nothing else: not what another token or an admin did, and no complaint, bounce or manual suppression. It reports
-// whether there was something to undo.
-func (s *Store) Undo(ctx context.Context, r LeaveRequest) (changed bool, err error) {
-	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		var known []int64
-		// The row is locked so that two undos, or an undo and a new sign-up, follow each other.
-		err := tx.SelectContext(ctx, &known, `SELECT id FROM subscribers WHERE id = $1 FOR NO KEY UPDATE`, r.Subscriber)
-		if err != nil {
-			return db.Err(err, "undo")
-		}
-		if len(known) == 0 {
-			return errs.New(errs.NotFound, "there is no such subscriber")
-		}
-		err = tx.GetContext(ctx, &changed, `
-			WITH may AS (SELECT `+undoable+`
-			), back AS (
-				UPDATE subscriptions SET state = CASE WHEN confirmed_at IS NULL THEN 'pending' ELSE 'confirmed' END, unsubscribed_at = NULL
-				WHERE subscriber_id = $1 AND list_id = $2 AND state = 'unsubscribed' AND (SELECT list FROM may) RETURNING list_id
-			), lifted AS (
-				DELETE FROM suppressions WHERE reason = 'unsubscribed' AND (SELECT everything FROM may)
-					AND address_hash = (SELECT address_hash FROM subscribers WHERE id = $1) RETURNING id
-			), logged AS (
-				INSERT INTO consent_log (subscriber_id, list_id, event, method, campaign_id, network)
-				SELECT $1, list_id, 'undone', 'form', $3, $5 FROM (SELECT list_id FROM back UNION ALL SELECT NULL FROM lifted) done)
-			SELECT EXISTS (SELECT 1 FROM back) OR EXISTS (SELECT 1 FROM lifted)`,
-			r.Subscriber, r.List, orNull(r.Campaign), s.Now().Add(-undoWithin), r.Network)
-		return db.Err(err, "undo")
-	})
-	return changed, err
+// left is what came of one of many wishes to leave a list.
+type left struct {
+	settled bool // nothing more is to be done
+	changed bool
 }
 
-// undoable says of a token (subscriber $1, list $2, campaign $3) which of its acts since $4 still stand: the last line
-// that changed the matter must be its own.
-const undoable = `
-	coalesce((SELECT event = 'unsubscribed' AND method IN ('form', 'one-click') AND campaign_id IS NOT DISTINCT FROM $3 AND at > $4
-		FROM consent_log WHERE subscriber_id = $1 AND list_id = $2 ORDER BY id DESC LIMIT 1), false) AS list,
-	coalesce((SELECT event = 'unsubscribed_all' AND method IN ('form', 'one-click') AND campaign_id IS NOT DISTINCT FROM $3 AND at > $4
-		FROM consent_log WHERE subscriber_id = $1 AND list_id IS NULL AND event IN ('unsubscribed_all', 'undone', 'unsuppressed')
-		ORDER BY id DESC LIMIT 1), false) AS everything`
-
-// LeavePage is what the page behind a leave token shows: enough to decide, nothing that is not in the mail.
-type LeavePage struct {
-	ListName string `db:"name"`
-	Language string `db:"language"` // of the list
-	HomeURL  string `db:"home_url"`
-	Accent   string `db:"accent_colour"`
-	Address  string `db:"address"` // masked
-	LeftList bool   `db:"left_list"`
-	LeftAll  bool   `db:"left_all"`
-	// Undo: something that this token did can be undone.
-	Undo bool `db:"undo"`
-}
-
-// Leaving returns the page of a leave token as things stand, or errs.NotFound when the person or list is not known
-// (any more). It changes nothing.
-func (s *Store) Leaving(ctx context.Context, r LeaveRequest) (LeavePage, error) {
-	var p LeavePage
-	err := s.db.GetContext(ctx, &p, `
-		SELECT l.name, l.language, l.home_url, l.accent_colour, s.address, coalesce(sn.state = 'unsubscribed', true) AS left_list,
-			EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash) AS left_all,
-			(SELECT may.list OR may.everything FROM (SELECT `+undoable+`) may) AS undo
-		FROM subscribers s JOIN lists l ON l.id = $2
-		LEFT JOIN subscriptions sn ON sn.subscriber_id = s.id AND sn.list_id = l.id
-		WHERE s.id = $1`, r.Subscriber, r.List, orNull(r.Campaign), s.Now().Add(-undoWithin))
-	p.Address = Mask(p.Address)
-	return p, db.Err(err, "find the subscription")
+// leaveTogether takes many people off their lists in one statement, which is one round trip and one wait for the disk. It waits for
+// no lock: somebody whose row another transaction has, who is only pending or who is not known is left to leaveAlone.
+func (s *Store) leaveTogether(ctx context.Context, rs []LeaveRequest) ([]left, error) {
+	const statement = `
+		WITH asked AS (
+			SELECT n, subscriber, list, nullif(campaign, 0) AS campaign, method, network, nullif(at, '')::timestamptz AS at
+			FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+				WITH ORDINALITY a(subscriber, list, campaign, method, network, at, n)
+		), first AS (
+			SELECT DISTINCT ON (subscriber, list) * FROM asked ORDER BY subscriber, list, n
+		), locked AS MATERIALIZED (
+			SELECT f.* FROM first f JOIN subscriptions sn ON sn.subscriber_id = f.subscriber AND sn.list_id = f.list
+			WHERE sn.state = 'confirmed' AND (f.at IS NULL OR NOT EXISTS (SELECT FROM consent_log c
+				WHERE c.subscriber_id = f.subscriber AND c.list_id = f.list AND c.at > f.at AND c.event IN ('signed_up', 'confirmed', 'added', 'undone')))
+			FOR NO KEY UPDATE OF sn SKIP LOCKED
+		), gone AS (
+			UPDATE subscriptions sn SET state = 'unsubscribed', unsubscribed_at = coalesce(l.at, now())
+			FROM locked l WHERE sn.subscriber_id = l.subscriber AND sn.list_id = l.list AND sn.state = 'confirmed'
+			RETURNING l.n, l.subscriber, l.list, l.campaign, l.method, l.network, l.at
+		), noted AS (
+			INSERT INTO leaves (subscriber_id, list_id) SELECT subscriber, list FROM gone
+		), logged AS (
+			INSERT INTO consent_log (at, subscriber_id, list_id, event, method, campaign_id, network)
+			SELECT coalesce(at, clock_timestamp()), subscriber, list, 'unsubscribed', method, campaign, network FROM gone)
+		SELECT coalesce(sn.state, '') AS state, g.n IS NOT NULL AS gone, coalesce(g.n = a.n, false) AS first
+		FROM asked a
+		LEFT JOIN subscriptions sn ON sn.subscriber_id = a.subscriber AND sn.list_id = a.list
+		LEFT JOIN gone g ON g.subscriber = a.subscriber AND g.list = a.list
+		ORDER BY a.n`
+	st, err := s.leaveTogetherStmt.on(ctx, s.db, statement)
+	if err != nil {
+		return nil, err
+	}
+	var subscribers, lists, campaigns pq.Int64Array
+	var methods, networks, times pq.StringArray
+	for _, r := range padded(rs) {
+		subscribers, lists, campaigns = append(subscribers, r.Subscriber), append(lists, r.List), append(campaigns, r.Campaign)
+		at := ""
+		if !r.At.IsZero() {
+			at = r.At.UTC().Format(time.RFC3339Nano)
+		}
+		methods, networks, times = append(methods, r.Method), append(networks, r.Network), append(times, at)
+	}
+	var rows []struct {
+		State       string
+		Gone, First bool
+	}
+	if err := st.SelectContext(ctx, &rows, subscribers, lists, campaigns, methods, networks, times); err != nil {
+		return nil, db.Err(err, "unsubscribe")
+	}
+	done := make([]left, len(rs))
+	for i, row := range rows[:min(len(rows), len(rs))] {
+		done[i] = left{settled: row.Gone || row.State == Unsubscribed, changed: row.First}
+	}
+	return done, nil
 }
 
 // NoteGone writes down anew which of these people may not be mailed for a list, as far as q sees. It is for a send that goes on

@@ -5,125 +5,122 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"mailer/internal/db"
+	"mailer/internal/errs"
 )
 
-// merge brings a batch into the tables, in two transactions side by side when it is large: most of the time goes into the indexes, and
-// Postgres works with one processor for each connection. All that concerns one person is in one of them. After an error some
-// may have been committed all the same; these are counted.
-func (im *importer) merge(ctx context.Context, b *batch) error {
-	parts := b.parts()
-	failed := make([]error, len(parts))
-	var all sync.WaitGroup
-	for i := range parts {
-		all.Go(func() { failed[i] = im.mergePart(ctx, &parts[i]) })
-	}
-	all.Wait()
-	var barred []RowNote
-	for i, p := range parts {
-		if failed[i] == nil {
-			im.report.add(p.done)
-			barred = append(barred, p.barred...)
-		}
-	}
-	slices.SortFunc(barred, func(x, y RowNote) int { return cmp.Compare(x.Line, y.Line) })
-	for i := range barred {
-		barred[i].Value = Mask(barred[i].Value)
-	}
-	im.report.Barred = appendNotes(im.report.Barred, barred)
-	return errors.Join(failed...)
-}
-
-// part is what is merged in one transaction, and what came of it.
-type part struct {
-	rows                 []stagedRow
-	duplicates, rejected int64 // counted with it
-	done                 ImportProgress
-	barred               []RowNote
-}
-
-// parts divides the rows, in place, by a hash of their person: two parts, unless there are few. What stands in no row is counted
-// with the first.
-func (b *batch) parts() []part {
-	cut := 0
-	for i := range b.rows {
-		if len(b.rows) <= soloBatch || b.rows[i].hash[0]%2 == 0 {
-			b.rows[cut], b.rows[i] = b.rows[i], b.rows[cut]
-			cut++
-		}
-	}
-	parts := []part{{rows: b.rows[:cut], duplicates: b.duplicates, rejected: b.rejected}}
-	if cut < len(b.rows) {
-		parts = append(parts, part{rows: b.rows[cut:]})
-	}
-	return parts
-}
-
-// raceTries is how often a part is merged anew because somebody in it signed up at that very moment.
+// raceTries is how often a part is merged anew because somebody in it signed up, or was erased, at that very moment.
 const raceTries = 5
 
-// mergePart brings a part into the tables in one transaction, together with the count of the import.
-func (im *importer) mergePart(ctx context.Context, p *part) (err error) {
+// errRaced says that somebody who was known is not there any more.
+var errRaced = errs.New(errs.Conflict, "the same people are being erased; import the file again")
+
+// mergePart brings a lane's part of a batch into the tables in one transaction, together with the count of the import and how far
+// the lane is. In the order of the addresses, so that two imports of the same people wait for each other and do not block each
+// other; who signs up in between is a conflict, and then all of it is done again.
+func (im *importer) mergePart(ctx context.Context, l *lane, b *batch) (err error) {
+	rows := b.parts[l.number]
+	slices.SortFunc(rows, func(x, y *stagedRow) int { return cmp.Compare(x.address.Canonical, y.address.Canonical) })
 	for range raceTries {
-		err = db.InTx(ctx, im.store.db, func(tx *sqlx.Tx) (err error) {
-			p.done, p.barred = ImportProgress{}, nil
-			if len(p.rows) > 0 {
-				if err := im.mergeRows(ctx, tx, p); err != nil {
+		err = db.InConnTx(ctx, l.conn, func(tx *sqlx.Tx) (err error) {
+			l.progress, l.barred = ImportProgress{}, l.barred[:0]
+			// A batch is small against what may be there: without the first three, Postgres reads whole tables for each of them. The
+			// commits are waited for at the end; should the last ones be lost, so is the note that they were done.
+			_, err = tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
+				SET LOCAL synchronous_commit = off`)
+			if err != nil {
+				return db.Err(err, "prepare the import")
+			}
+			if len(rows) > 0 {
+				if err := im.mergeRows(ctx, tx, l, rows); err != nil {
 					return err
 				}
 			}
-			p.done.Rows, p.done.Duplicates, p.done.Rejected = int64(len(p.rows))+p.duplicates+p.rejected, p.duplicates, p.rejected
-			// Last: the parts wait for each other here, and so only for the commit.
-			_, err = tx.NamedExecContext(ctx, `UPDATE imports SET rows = rows + :rows, added = added + :added, updated = updated + :updated,
-				unchanged = unchanged + :unchanged, suppressed = suppressed + :suppressed, opted_out = opted_out + :opted_out,
-				duplicates = duplicates + :duplicates, rejected = rejected + :rejected WHERE id = :id`,
-				struct {
-					ImportProgress
-					ID int64 `db:"id"`
-				}{p.done, im.report.ImportID})
-			return db.Err(err, "count the import")
+			l.progress.Rows = int64(len(rows))
+			if l.number == 0 { // what stands in no row is counted with the first lane
+				l.progress.Duplicates, l.progress.Rejected = b.duplicates, b.rejected
+				l.progress.Rows += b.duplicates + b.rejected
+			}
+			return im.checkpoint(ctx, tx, l, b)
 		})
 		var pe *pq.Error
-		if !errors.As(err, &pe) || pe.Code != "23505" {
+		if !errors.Is(err, errRaced) && (!errors.As(err, &pe) || pe.Code != "23505") {
 			break
 		}
 	}
 	return err
 }
 
-func (p *ImportProgress) add(q ImportProgress) {
-	p.Rows += q.Rows
-	p.Added += q.Added
-	p.Updated += q.Updated
-	p.Unchanged += q.Unchanged
-	p.Suppressed += q.Suppressed
-	p.OptedOut += q.OptedOut
-	p.Duplicates += q.Duplicates
-	p.Rejected += q.Rejected
+// mergeRows makes people of those rows of whom nothing is known, and merges the others.
+func (im *importer) mergeRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) error {
+	canonicals, hashes := make(pq.StringArray, len(rows)), make(pq.ByteaArray, len(rows))
+	for i, r := range rows {
+		canonicals[i], hashes[i] = r.address.Canonical, r.hash
+	}
+	if im.dry != nil {
+		if err := im.dry.fetch(ctx, tx, im.list, canonicals, hashes); err != nil {
+			return err
+		}
+	}
+	var known []int
+	err := tx.SelectContext(ctx, &known, `
+		SELECT p.i FROM unnest($1::text[]) WITH ORDINALITY p (canonical, i),
+			LATERAL (SELECT 1 FROM subscribers WHERE canonical = p.canonical LIMIT 1) s
+		UNION SELECT p.i FROM unnest($2::bytea[]) WITH ORDINALITY p (hash, i),
+			LATERAL (SELECT 1 FROM suppressions WHERE address_hash = p.hash LIMIT 1) x
+		ORDER BY 1`, canonicals, hashes)
+	if err != nil {
+		return db.Err(err, "look for what is known")
+	}
+	var fresh, others []*stagedRow
+	for i, r := range rows {
+		if len(known) > 0 && known[0] == i+1 {
+			known = known[1:]
+			others = append(others, r)
+		} else {
+			fresh = append(fresh, r)
+		}
+	}
+	if err := im.makePeople(ctx, tx, l, fresh); err != nil || len(others) == 0 {
+		return err
+	}
+	return im.mergeKnown(ctx, tx, l, others)
 }
 
-func (im *importer) mergeRows(ctx context.Context, tx *sqlx.Tx, p *part) error {
-	optOuts, err := stageRows(ctx, tx, p.rows)
+func (im *importer) mergeKnown(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) error {
+	optOuts, err := stageRows(ctx, tx, l, rows)
 	if err != nil {
 		return err
 	}
-	list, source := im.req.ListID, im.req.Source
-	if err := tx.GetContext(ctx, &p.done, mergePeople, list, source, im.req.Wording); err != nil {
+	var done struct {
+		ImportProgress
+		Vanished int64 `db:"vanished"`
+	}
+	if err := tx.GetContext(ctx, &done, mergePeople, im.list, im.Source, im.Wording); err != nil {
 		return db.Err(err, "import people")
 	}
-	if room := maxNotes - len(im.report.Barred); p.done.Suppressed > 0 && room > 0 {
-		if err := tx.SelectContext(ctx, &p.barred, listBarred, list, room); err != nil {
+	if done.Vanished > 0 {
+		return errRaced
+	}
+	l.progress.add(done.ImportProgress)
+	if slices.ContainsFunc(rows, (*stagedRow).hasEvidence) {
+		if _, err := tx.ExecContext(ctx, mergeEvidence, im.list, im.Source); err != nil {
+			return db.Err(err, "keep the evidence of consent")
+		}
+	}
+	if done.Suppressed > 0 {
+		if err := tx.SelectContext(ctx, &l.barred, listBarred, im.list); err != nil {
 			return db.Err(err, "list the suppressed")
 		}
 	}
 	// Opt-outs last: whoever they concern is not among those listed above as having left before.
 	if optOuts {
-		if _, err := tx.ExecContext(ctx, mergeOptOuts, list, source); err != nil {
+		if _, err := tx.ExecContext(ctx, mergeOptOuts, im.list, im.Source); err != nil {
 			return db.Err(err, "import those who left")
 		}
 	}
@@ -131,62 +128,46 @@ func (im *importer) mergeRows(ctx context.Context, tx *sqlx.Tx, p *part) error {
 }
 
 // stageRows copies rows, each of another person, into a table of this transaction.
-func stageRows(ctx context.Context, tx *sqlx.Tx, rows []stagedRow) (optOuts bool, err error) {
-	// A batch is small against what may be there: without this, Postgres reads whole tables for each of them.
-	_, err = tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
-		CREATE TEMP TABLE people (line bigint, address text, canonical text, wire text, hash bytea, provider text,
-		name text, language text, supporter boolean, attributes jsonb, want text, reason text) ON COMMIT DROP`)
+func stageRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) (optOuts bool, err error) {
+	_, err = tx.ExecContext(ctx, `CREATE TEMP TABLE people (line bigint, address text, canonical text COLLATE "C", hash bytea,
+		name text, language text, supporter boolean, attributes jsonb, want text, reason text, signed_up timestamptz, signed_up_from text,
+		confirmed timestamptz, confirmed_from text, since timestamptz, expires_at timestamptz, frequency text, paused_until timestamptz,
+		topics_off bigint) ON COMMIT DROP`)
 	if err != nil {
 		return false, db.Err(err, "prepare the import")
 	}
-	_, err = db.CopyIn(ctx, tx, `COPY people FROM STDIN`, func(yield func([]any, error) bool) {
-		values := make([]any, 12)
-		for i := range rows {
-			r := &rows[i]
-			optOuts = optOuts || r.state == Unsubscribed
-			var supporter any
-			if r.supporter != nil {
-				supporter = *r.supporter
-			}
-			values[0], values[1], values[2], values[3], values[4] = r.line, r.address.Typed, r.address.Canonical, r.address.Wire, r.hash
-			values[5], values[6], values[7], values[8] = r.address.Provider, r.name, r.language, supporter
-			values[9], values[10], values[11] = r.attributes, r.state, r.reason
-			if !yield(values, nil) {
-				return
-			}
+	err = copyAll(ctx, l.conn, `COPY people FROM STDIN`, rows, func(c *copyRows, i int, r *stagedRow) {
+		optOuts = optOuts || r.state == Unsubscribed
+		c.raw(strconv.FormatInt(r.line, 10)).text(r.address.Typed).text(r.address.Canonical).bytes(r.hash).text(r.name).text(r.language)
+		if r.supporter == nil {
+			c.raw(`\N`)
+		} else {
+			c.yes(*r.supporter)
 		}
+		c.text(r.attributes).raw(r.state).raw(r.reason).moment(r.signedUp).text(r.signedUpFrom).moment(r.confirmed).text(r.confirmedFrom)
+		c.moment(r.since()).moment(r.expires).raw(r.frequency).moment(r.pausedUntil).raw(strconv.FormatUint(r.topicsOff, 10)).end()
 	})
 	return optOuts, err
 }
 
-// standingOf joins the people of a batch with what is known of them; $1 is the list.
+// standingOf joins the people of a part with what is known of them; $1 is the list. Person by person, whatever Postgres believes of
+// the size of the tables, which change while an import runs.
 const standingOf = `
-	SELECT p.*, s.id, sn.state AS had,
+	SELECT p.*, s.id, sn.state AS had, sn.expires_at AS had_until,
 		p.name NOT IN ('', s.name) OR p.language NOT IN ('', s.language) OR coalesce(p.supporter <> s.supporter, false)
 			OR NOT s.attributes @> p.attributes AS differs,
 		(SELECT x.reason FROM suppressions x WHERE x.address_hash = p.hash ORDER BY ` + byStrength + ` LIMIT 1) AS barred
 	FROM people p
-	LEFT JOIN subscribers s ON s.canonical = p.canonical
-	LEFT JOIN subscriptions sn ON sn.subscriber_id = s.id AND sn.list_id = $1`
+	LEFT JOIN LATERAL (SELECT * FROM subscribers WHERE canonical = p.canonical LIMIT 1) s ON true
+	LEFT JOIN LATERAL (SELECT * FROM subscriptions WHERE subscriber_id = s.id AND list_id = $1 LIMIT 1) sn ON true`
 
-// mergePeople makes a row of everybody new, does all for those who may be on the list, and counts everybody. Nobody is made of whom
-// only a suppression is left: the person was erased. Whoever is new is given the number here, so that nobody has to be looked
-// up again. In the order of the addresses, so that two imports of the same people wait for each other and do not block each other;
-// who signs up in between is a conflict, and then all of it is done again.
+// mergePeople does all for those people of whom something is known and who may be on the list, and counts everybody. Nobody is made
+// of whom only a suppression is left: the person was erased. An implied consent is prolonged and never cut short, and an
+// express one stays one.
 const mergePeople = `
 	WITH all_rows AS MATERIALIZED (` + standingOf + `
-	), newcomers AS MATERIALIZED (
-		SELECT n.*, nextval('subscribers_id_seq') AS new_id
-		FROM (SELECT * FROM all_rows WHERE id IS NULL AND barred IS NULL ORDER BY canonical) n
-	), made AS (
-		INSERT INTO subscribers (id, address, canonical, wire, address_hash, provider, name, language, supporter, attributes)
-		OVERRIDING SYSTEM VALUE
-		SELECT new_id, address, canonical, wire, hash, provider, name, language, coalesce(supporter, false), attributes FROM newcomers
 	), welcome AS MATERIALIZED (
-		SELECT id, had, want, differs, name, language, supporter, attributes FROM all_rows
-		WHERE want <> 'unsubscribed' AND barred IS NULL AND had IS DISTINCT FROM 'unsubscribed' AND id IS NOT NULL
-		UNION ALL
-		SELECT new_id, NULL, want, false, name, language, supporter, attributes FROM newcomers WHERE want <> 'unsubscribed'
+		SELECT * FROM all_rows WHERE want <> 'unsubscribed' AND barred IS NULL AND had IS DISTINCT FROM 'unsubscribed' AND id IS NOT NULL
 	), details AS (
 		UPDATE subscribers s SET name = CASE WHEN w.name = '' THEN s.name ELSE w.name END,
 			language = CASE WHEN w.language = '' THEN s.language ELSE w.language END,
@@ -195,29 +176,46 @@ const mergePeople = `
 		WHERE s.id = w.id AND w.differs
 		RETURNING s.id
 	), joined AS (
-		INSERT INTO subscriptions (subscriber_id, list_id, state, source, confirmed_at)
-		SELECT id, $1, want, $2, CASE WHEN want = 'confirmed' THEN now() END FROM welcome WHERE had IS NULL
+		INSERT INTO subscriptions (subscriber_id, list_id, state, source, created_at, confirmed_at, expires_at, frequency, paused_until, topics_off)
+		SELECT id, $1, want, $2, CASE WHEN want = 'confirmed' THEN coalesce(since, now()) ELSE now() END,
+			CASE WHEN want = 'confirmed' THEN now() END, expires_at, frequency, paused_until, topics_off
+		FROM welcome WHERE had IS NULL
 		ON CONFLICT DO NOTHING RETURNING subscriber_id AS id
 	), raised AS (
-		UPDATE subscriptions sn SET state = 'confirmed', confirmed_at = now(), source = $2 FROM welcome w
+		UPDATE subscriptions sn SET state = 'confirmed', confirmed_at = now(), source = $2, expires_at = w.expires_at FROM welcome w
 		WHERE sn.subscriber_id = w.id AND sn.list_id = $1 AND sn.state = 'pending' AND w.had = 'pending' AND w.want = 'confirmed'
+		RETURNING sn.subscriber_id AS id
+	), prolonged AS (
+		UPDATE subscriptions sn SET expires_at = w.expires_at, source = $2 FROM welcome w
+		WHERE sn.subscriber_id = w.id AND sn.list_id = $1 AND sn.state = 'confirmed' AND w.had = 'confirmed' AND w.want = 'confirmed'
+			AND sn.expires_at < w.expires_at
 		RETURNING sn.subscriber_id AS id
 	), logged AS (
 		INSERT INTO consent_log (subscriber_id, list_id, event, method, source, wording)
-		SELECT id, $1, 'imported', 'import', $2, $3 FROM (SELECT id FROM joined UNION ALL SELECT id FROM raised) moved
+		SELECT id, $1, 'imported', 'import', $2, $3 FROM (SELECT id FROM joined UNION ALL SELECT id FROM raised UNION ALL SELECT id FROM prolonged) m
 	), counted AS (
 		SELECT (SELECT count(*) FROM all_rows) AS rows, (SELECT count(*) FROM joined) AS added,
-			(SELECT count(*) FROM (SELECT id FROM details UNION SELECT id FROM raised EXCEPT SELECT id FROM joined) u) AS updated,
+			(SELECT count(*) FROM (SELECT id FROM details UNION SELECT id FROM raised UNION SELECT id FROM prolonged EXCEPT SELECT id FROM joined) u) AS updated,
 			(SELECT count(*) FROM all_rows WHERE want = 'unsubscribed') AS opted_out,
-			(SELECT count(*) FROM welcome) AS welcome
+			(SELECT count(*) FROM welcome) AS welcome,
+			(SELECT count(*) FROM all_rows WHERE id IS NULL AND barred IS NULL) AS vanished
 	)
-	SELECT rows, added, updated, welcome - added - updated AS unchanged, opted_out, rows - welcome - opted_out AS suppressed FROM counted`
+	SELECT rows, added, updated, welcome - added - updated AS unchanged, opted_out, rows - welcome - opted_out AS suppressed, vanished FROM counted`
+
+// mergeEvidence notes when those whom mergePeople brought to this list in this transaction had signed up and confirmed.
+const mergeEvidence = `
+	INSERT INTO consent_log (at, subscriber_id, list_id, event, method, source, network)
+	SELECT e.at, s.id, $1, e.event, 'import', $2, e.network
+	FROM people p JOIN subscribers s ON s.canonical = p.canonical JOIN subscriptions sn ON sn.subscriber_id = s.id AND sn.list_id = $1
+	CROSS JOIN LATERAL (VALUES (p.signed_up, 'signed_up', p.signed_up_from), (p.confirmed, 'confirmed', p.confirmed_from)) e (at, event, network)
+	WHERE e.at IS NOT NULL AND p.want <> 'unsubscribed' AND (sn.confirmed_at = now() OR sn.state = 'pending' AND sn.created_at = now())
+	ORDER BY s.id, e.at`
 
 // listBarred names those whom mergePeople counted as suppressed.
 const listBarred = `
 	SELECT line, address, coalesce(barred, had, 'suppressed') AS reason FROM (` + standingOf + `) all_rows
 	WHERE want <> 'unsubscribed' AND (barred IS NOT NULL OR had = 'unsubscribed' OR id IS NULL)
-	ORDER BY line LIMIT $2`
+	ORDER BY line`
 
 // mergeOptOuts does what the file says of those who left, bounced or complained elsewhere. It only takes away.
 const mergeOptOuts = `

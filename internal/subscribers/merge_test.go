@@ -15,7 +15,7 @@ func TestImportDivided(t *testing.T) {
 	t.Parallel()
 	s, d := newStore(t)
 	l := newList(t, s, "daily")
-	const n = 3 * soloBatch
+	const n = 3000
 	for i := range 20 {
 		if _, err := s.SuppressAddress(t.Context(), fmt.Sprintf("reader%d@example.org", i*10), ReasonComplaint, "", "ada"); err != nil {
 			t.Fatal(err)
@@ -54,28 +54,28 @@ func TestImportDivided(t *testing.T) {
 	}
 }
 
-func TestParts(t *testing.T) {
+// Each person is in one lane, whatever the batch.
+func TestDivide(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, soloBatch, soloBatch + 1, 5000} {
-		b := &batch{duplicates: 3, rejected: 4}
-		for i := range n {
-			b.add(stagedRow{address: Address{Canonical: fmt.Sprint(i)}, hash: []byte{byte(i * 7)}})
-		}
-		parts := b.parts()
-		if want := 1 + min(1, n/(soloBatch+1)); len(parts) != want {
-			t.Errorf("%d rows: %d parts; want %d", n, len(parts), want)
-		}
-		seen := map[string]bool{}
-		for i, p := range parts {
-			for _, r := range p.rows {
-				seen[r.address.Canonical] = true
-				if len(parts) > 1 && int(r.hash[0]%2) != i {
-					t.Errorf("%d rows: %s is in part %d", n, r.address.Canonical, i)
+	for _, n := range []int{0, 1, 2, 5000} {
+		for _, lanesNow := range []int{1, lanes} {
+			b := &batch{}
+			for i := range n {
+				b.add(stagedRow{address: Address{Canonical: fmt.Sprint(i)}, hash: []byte{byte(i / 2)}})
+			}
+			b.divide(lanesNow)
+			seen := map[string]bool{}
+			for i, rows := range b.parts {
+				for _, r := range rows {
+					seen[r.address.Canonical] = true
+					if lanesNow > 1 && int(r.hash[0]%lanes) != i || lanesNow == 1 && i > 0 {
+						t.Errorf("%d rows: %s is in lane %d of %d", n, r.address.Canonical, i, lanesNow)
+					}
 				}
 			}
-		}
-		if len(seen) != n || parts[0].duplicates != 3 || parts[0].rejected != 4 {
-			t.Errorf("%d rows: %d in the parts", n, len(seen))
+			if len(seen) != n {
+				t.Errorf("%d rows: %d in %d lanes", n, len(seen), lanesNow)
+			}
 		}
 	}
 }

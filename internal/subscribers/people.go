@@ -50,6 +50,11 @@ type Subscription struct {
 	CreatedAt      time.Time  `db:"created_at" json:"created_at"`
 	ConfirmedAt    *time.Time `db:"confirmed_at" json:"confirmed_at,omitempty"`
 	UnsubscribedAt *time.Time `db:"unsubscribed_at" json:"unsubscribed_at,omitempty"`
+
+	Frequency   string     `db:"frequency" json:"frequency"` // EachEdition or Weekly
+	PausedUntil *time.Time `db:"paused_until" json:"paused_until,omitempty"`
+	ExpiresAt   *time.Time `db:"expires_at" json:"expires_at,omitempty"` // nil: the consent is express
+	TopicsOff   texts      `db:"topics_off" json:"topics_off,omitempty"` // slugs of the topics that are not wanted
 }
 
 // Consent is one line of the evidence about a person: what happened, when, how, and in which words it was asked.
@@ -91,7 +96,8 @@ func (s *Store) person(ctx context.Context, where string, arg any) (Subscriber, 
 	}
 	subs := []Subscription{}
 	err = s.db.SelectContext(ctx, &subs, `
-		SELECT sn.list_id, l.slug AS list, sn.state, sn.source, sn.created_at, sn.confirmed_at, sn.unsubscribed_at
+		SELECT sn.list_id, l.slug AS list, sn.state, sn.source, sn.created_at, sn.confirmed_at, sn.unsubscribed_at, sn.frequency, sn.paused_until, sn.expires_at,
+			ARRAY(SELECT t.slug FROM topics t WHERE t.list_id = l.id AND sn.topics_off >> t.bit & 1 = 1 ORDER BY t.bit) AS topics_off
 		FROM subscriptions sn JOIN lists l ON l.id = sn.list_id WHERE sn.subscriber_id = $1 ORDER BY l.slug`, p.ID)
 	return p, subs, db.Err(err, "read subscriptions")
 }
@@ -100,7 +106,7 @@ func (s *Store) person(ctx context.Context, where string, arg any) (Subscriber, 
 func (s *Store) ConsentLog(ctx context.Context, id int64) ([]Consent, error) {
 	log := []Consent{}
 	err := s.db.SelectContext(ctx, &log, `SELECT id, at, list_id, event, method, campaign_id, source, wording, network
-		FROM consent_log WHERE subscriber_id = $1 ORDER BY id`, id)
+		FROM consent_log WHERE subscriber_id = $1 ORDER BY at, id`, id)
 	return log, db.Err(err, "read the consent log")
 }
 
@@ -150,7 +156,7 @@ func (a Attributes) check() error {
 func checkAttribute(name, v string) error {
 	if clean, err := oneLine("attributes", name, maxAttributeName); err != nil {
 		return err
-	} else if clean != name || name == "" || columnOf(name) != "" {
+	} else if clean != name || name == "" || columnOf(name) != colAttribute {
 		return errs.Field("attributes", "%q cannot be the name of an attribute; choose another", name)
 	}
 	return checkAttributeValue(name, v)

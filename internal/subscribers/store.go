@@ -21,13 +21,25 @@ type Store struct {
 	// Now is the clock of limits that are told to people, such as the day in which a leave can be undone.
 	Now func() time.Time
 
+	Choices      *Choices
+	Topics       *Topics
+	Publications *Publications
+
 	db   *sqlx.DB
 	ring *links.Ring
+
+	leaves                                 gather[LeaveRequest, left]
+	leavePages                             gather[LeaveRequest, leavingRow]
+	leaveLists                             leaveLists
+	leaveTogetherStmt, leavingTogetherStmt prepared
 }
 
 // NewStore returns a Store on d. The ring's address hash names people in the suppression list; see CheckKey.
 func NewStore(d *sqlx.DB, ring *links.Ring) *Store {
-	return &Store{db: d, ring: ring, Now: time.Now}
+	s := &Store{db: d, ring: ring, Now: time.Now}
+	s.leaves.ask, s.leavePages.ask = s.leaveTogether, s.leavingTogether
+	s.Choices, s.Topics, s.Publications = &Choices{s}, &Topics{s}, &Publications{s}
+	return s
 }
 
 // CheckKey makes sure that the secret is the one the suppression list was made with; the first start notes it. With

@@ -106,14 +106,14 @@ func (s *Store) SuppressAddress(ctx context.Context, address, reason, detail, wh
 		err := tx.SelectContext(ctx, &done, `
 			WITH barred AS (
 				INSERT INTO suppressions (address_hash, address, reason, detail) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (address_hash, reason) DO NOTHING RETURNING id, address_hash
+				ON CONFLICT (address_hash, reason) DO NOTHING RETURNING id
 			), person AS (
-				SELECT s.id FROM subscribers s JOIN barred USING (address_hash)
+				SELECT s.id FROM subscribers s, barred WHERE s.canonical = $5
 			), noted AS (
 				INSERT INTO leaves (subscriber_id, list_id) SELECT id, NULL FROM person
 			), logged AS (
 				INSERT INTO consent_log (subscriber_id, event, method, source) SELECT id, 'suppressed', 'admin', $3 FROM person)
-			SELECT id, (SELECT id FROM person) AS person FROM barred`, s.ring.AddressHash(a.Canonical), a.Typed, reason, detail)
+			SELECT id, (SELECT id FROM person) AS person FROM barred`, s.ring.AddressHash(a.Canonical), a.Typed, reason, detail, a.Canonical)
 		if err != nil {
 			return db.Err(err, "suppress the address")
 		}
@@ -147,11 +147,11 @@ func (s *Store) Unsuppress(ctx context.Context, address, detail, who string) err
 		var done []int64
 		err = tx.SelectContext(ctx, &done, `
 			WITH lifted AS (
-				DELETE FROM suppressions WHERE address_hash = $1 AND reason = 'manual' RETURNING id, address_hash
+				DELETE FROM suppressions WHERE address_hash = $1 AND reason = 'manual' RETURNING id
 			), logged AS (
 				INSERT INTO consent_log (subscriber_id, event, method, source)
-				SELECT s.id, 'unsuppressed', 'admin', 'manual' FROM subscribers s JOIN lifted USING (address_hash))
-			SELECT id FROM lifted`, hash)
+				SELECT s.id, 'unsuppressed', 'admin', 'manual' FROM subscribers s, lifted WHERE s.canonical = $2)
+			SELECT id FROM lifted`, hash, a.Canonical)
 		if err != nil {
 			return db.Err(err, "lift the suppression")
 		}

@@ -19,7 +19,21 @@ const (
 	askAll      = "all"
 	askUndo     = "undo"
 	askConfirm  = "confirm"
+	askAlso     = "also"   // other lists, named by also
+	askWeekly   = "weekly" // instead of each edition
+	askPause    = "pause"  // for a month
+	askTopics   = "topics" // only those named by topic, of those named by shown
+	askReason   = "reason" // nothing; it tells why, by reason
 )
+
+// wish is what a POST asks for, with the fields that say more.
+type wish struct {
+	ask    string
+	fields map[string][]string
+}
+
+// maxValues bounds how often a field may stand in a wish.
+const maxValues = 100
 
 var (
 	errTooLarge = errors.New("the body of the request is too large")         // than any of ours can be
@@ -40,16 +54,23 @@ func refuseBody(w http.ResponseWriter, err error) {
 // labelled badly; a body that is not understood asks for nothing. One that breaks off asks for nothing either, with an error,
 // unless the whole one-click wish is there.
 func asked(r *http.Request) (string, error) {
+	w, err := wishOf(r)
+	return w.ask, err
+}
+
+// wishOf is asked, with the fields that go with it.
+func wishOf(r *http.Request) (wish, error) {
 	body, broken := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	if errors.As(broken, &tooLarge) {
-		return askNothing, errTooLarge
+		return wish{}, errTooLarge
 	}
 	fields := urlencoded
 	if boundary := boundaryOf(r.Header.Get("Content-Type"), body); boundary != "" {
 		fields = func(b []byte, yield func(name, value string)) { parts(b, boundary, yield) }
 	}
 	ask := askNothing
+	said := map[string][]string{}
 	fields(body, func(name, value string) {
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		switch {
@@ -57,15 +78,19 @@ func asked(r *http.Request) (string, error) {
 			ask = askOneClick
 		case name == "action" && ask == askNothing:
 			switch value {
-			case askList, askAll, askUndo, askConfirm:
+			case askList, askAll, askUndo, askConfirm, askAlso, askWeekly, askPause, askTopics, askReason:
 				ask = value
+			}
+		case name == "also" || name == "topic" || name == "shown" || name == "reason":
+			if len(said[name]) < maxValues {
+				said[name] = append(said[name], value)
 			}
 		}
 	})
 	if broken != nil && ask != askOneClick { // what is there may be half of what was meant
-		return askNothing, errBroken
+		return wish{}, errBroken
 	}
-	return ask, nil
+	return wish{ask, said}, nil
 }
 
 func urlencoded(b []byte, yield func(name, value string)) {

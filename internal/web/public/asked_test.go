@@ -25,7 +25,7 @@ func FuzzAsked(f *testing.F) {
 			if !strings.Contains(strings.ToLower(body), "click") && !strings.Contains(body, "%") && !strings.Contains(body, "=") {
 				t.Fatalf("%q as %q asks for %s", body, kind, ask)
 			}
-		case askList, askAll, askUndo, askConfirm:
+		case askList, askAll, askUndo, askConfirm, askAlso, askWeekly, askPause, askTopics, askReason:
 			if !strings.ContainsAny(body, "=") {
 				t.Fatalf("%q as %q asks for %s", body, kind, ask)
 			}

@@ -2,7 +2,6 @@ package public
 
 import (
 	"hash/maphash"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -28,8 +27,8 @@ type clicks struct {
 
 // counts reports whether this request for the button of a campaign is one to count: the first of its browser today, and not one
 // of too many from its address. Where the address is not known (a proxy of our own network that does not tell) every one counts.
-func (c *clicks) counts(r *http.Request, campaign, variant int64, now time.Time) bool {
-	address := reader(r)
+func (c *clicks) counts(r *http.Request, from netip.Addr, campaign, variant int64, now time.Time) bool {
+	address := household(from)
 	if !address.IsValid() {
 		return true
 	}
@@ -58,41 +57,18 @@ func (c *clicks) counts(r *http.Request, campaign, variant int64, now time.Time)
 	return true
 }
 
-// reader returns the address that a request comes from: of a whole /64 where it is IPv6, which one person has to use up. Behind
-// a proxy of our own network it is the last one in X-Forwarded-For, which that proxy has written; else, and for addresses of
-// our own network, it is not valid. It is good enough for counting, not for evidence.
-func reader(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
+// household returns the address itself, or the /64 that one person has where it is IPv6. It is not valid for addresses of our own
+// network: those of a proxy that does not tell.
+func household(a netip.Addr) netip.Addr {
+	if !a.IsValid() || own(a) {
 		return netip.Addr{}
 	}
-	ip, own := address(host)
-	if own {
-		all := r.Header.Values("X-Forwarded-For")
-		if len(all) == 0 {
-			return netip.Addr{}
-		}
-		last := all[len(all)-1]
-		if ip, own = address(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); own {
-			return netip.Addr{}
-		}
-	}
-	if ip.Is6() {
-		if p, err := ip.Prefix(64); err == nil {
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
 			return p.Addr()
 		}
 	}
-	return ip
-}
-
-// address reads an address and reports whether it is one of our own network; what is none is not valid.
-func address(s string) (ip netip.Addr, own bool) {
-	ip, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	ip = ip.Unmap().WithZone("")
-	return ip, ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
+	return a
 }
 
 // prefetch reports whether a browser only makes ready for a click that may never come.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -21,7 +23,7 @@ func click(remote, agent string, forwarded ...string) *http.Request {
 // Of one browser one click counts in a day, for each button of each campaign.
 func TestClicksThatCount(t *testing.T) {
 	t.Parallel()
-	var c clicks
+	s := &site{Deps: Deps{TrustedProxies: append(slices.Clone(loopback), netip.MustParsePrefix("10.0.0.0/8"))}}
 	now := time.Date(2026, 11, 23, 23, 0, 0, 0, time.UTC)
 	for i, tc := range []struct {
 		r                 *http.Request
@@ -48,7 +50,7 @@ func TestClicksThatCount(t *testing.T) {
 		{click("127.0.0.1:1000", "A", "nonsense"), 1, 1, 0, true},
 		{click("192.0.2.7:1000", "A"), 1, 1, 2 * time.Hour, true}, // tomorrow
 	} {
-		if got := c.counts(tc.r, tc.campaign, tc.variant, now.Add(tc.later)); got != tc.want {
+		if got := s.clicks.counts(tc.r, s.client(tc.r), tc.campaign, tc.variant, now.Add(tc.later)); got != tc.want {
 			t.Errorf("click %d of %s %v: counts %v; want %v", i, tc.r.RemoteAddr, tc.r.Header, got, tc.want)
 		}
 	}
@@ -61,7 +63,7 @@ func TestClicksAreLimited(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	n := 0
 	for i := range 500 {
-		if c.counts(click("192.0.2.7:1000", fmt.Sprint(i)), 1, 1, now) {
+		if c.counts(click("192.0.2.7:1000", fmt.Sprint(i)), netip.MustParseAddr("192.0.2.7"), 1, 1, now) {
 			n++
 		}
 	}
@@ -69,7 +71,7 @@ func TestClicksAreLimited(t *testing.T) {
 		t.Errorf("%d clicks of one address counted; want %d", n, maxClicks)
 	}
 	for i := range maxRemember {
-		c.counts(click(fmt.Sprintf("198.%d.%d.%d:1", i>>16, i>>8&255, i&255), "A"), 1, 1, now)
+		c.counts(click("192.0.2.7:1000", "A"), netip.AddrFrom4([4]byte{198, byte(i >> 16), byte(i >> 8), byte(i)}), 1, 1, now)
 	}
 	if len(c.seen) > maxRemember+2 {
 		t.Errorf("%d are remembered; want at most about %d", len(c.seen), maxRemember)

@@ -31,7 +31,11 @@ func (s *site) give(w http.ResponseWriter, r *http.Request) {
 	case err != nil: // it could not be counted, but the reader can go on
 		s.Log.Warn("a click on an appeal was not counted", "campaign", token.Campaign, "err", err)
 	}
-	to, err := attributed(target, token.Campaign)
+	medium := "email"
+	if fromArchive(r) {
+		medium = "archive"
+	}
+	to, err := attributed(target, medium, token.Campaign)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -41,25 +45,29 @@ func (s *site) give(w http.ResponseWriter, r *http.Request) {
 }
 
 // target returns where the button leads. Programs that only look (HEAD), browsers that only make ready (prefetch) and repeats
-// are not counted.
+// are not counted, nor is whoever comes from the public archive: what is counted is what a mail brought.
 func (s *site) target(r *http.Request, campaign, variant int64) (string, error) {
-	if r.Method == http.MethodGet && !prefetch(r) && s.clicks.counts(r, campaign, variant, time.Now()) {
-		return s.Appeals.Click(r.Context(), campaign, variant)
+	if r.Method == http.MethodGet && !prefetch(r) && !fromArchive(r) && s.clicks.counts(r, s.client(r), campaign, variant, time.Now()) {
+		by, _ := s.visitor(r)
+		return s.Appeals.Click(r.Context(), campaign, variant, by)
 	}
 	v, err := s.Appeals.Variant(r.Context(), variant)
 	return v.URL, err
 }
 
+// fromArchive reports whether the button stood on a public page and not in a mail.
+func fromArchive(r *http.Request) bool { return r.URL.Query().Get("from") == "archive" }
+
 // attributed adds to the address of a donation page which campaign the reader comes from, in the parameters that web
 // statistics know. What the publication has set itself stays.
-func attributed(target string, campaign int64) (string, error) {
+func attributed(target, medium string, campaign int64) (string, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost") {
 		return "", errs.Wrap(err, errs.Internal, "the address of the appeal is not a page")
 	}
 	// Appended, not encoded anew: what stands there is the donation page's own, and may be no pairs at all.
 	q := u.Query()
-	for _, p := range [][2]string{{"utm_source", "newsletter"}, {"utm_medium", "email"}, {"utm_campaign", "campaign-" + strconv.FormatInt(campaign, 10)}} {
+	for _, p := range [][2]string{{"utm_source", "newsletter"}, {"utm_medium", medium}, {"utm_campaign", "campaign-" + strconv.FormatInt(campaign, 10)}} {
 		if !q.Has(p[0]) {
 			u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+p[0]+"="+p[1], "&")
 		}

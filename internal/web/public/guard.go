@@ -5,9 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -124,8 +122,10 @@ func (s *site) access(r *http.Request, out *recorder, took time.Duration) {
 func redacted(p string) string {
 	first, _, more := strings.Cut(strings.TrimPrefix(p, "/"), "/")
 	switch first {
-	case "u", "c", "v", "give":
+	case "u", "c", "v", "k", "p", "me", "give", "subscribe":
 		return "/" + first + "/…"
+	case "archive": // everybody's, but what was never there may be anything
+		return "/archive/…"
 	case "healthz", "readyz":
 		if !more {
 			return "/" + first
@@ -134,30 +134,4 @@ func redacted(p string) string {
 		return "/"
 	}
 	return "/…"
-}
-
-// network returns what the consent log keeps of an address: its /24 or /48. It is empty for addresses of our own net,
-// which tell nothing.
-func network(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return ""
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return ""
-	}
-	ip = ip.Unmap().WithZone("")
-	if ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
-		return ""
-	}
-	bits := 48
-	if ip.Is4() {
-		bits = 24
-	}
-	prefix, err := ip.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return prefix.String()
 }

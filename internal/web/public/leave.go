@@ -3,15 +3,17 @@ package public
 import (
 	"html/template"
 	"net/http"
+	"slices"
+	"sync"
 
 	"mailer/internal/errs"
-	"mailer/internal/lang"
 	"mailer/internal/subscribers"
 )
 
 // leave is the page behind the unsubscribe link of a mail, and where mail programs send the one-click POST of RFC 8058.
 // GET changes nothing: scanners open every link of a mail. POST answers 200 at once, without redirect, cookie or check
-// of where it comes from: the token is all the right there is, and all it can do is reduce.
+// of where it comes from: the token is all the right there is, and all it can do is reduce. While the database is away what is
+// asked for is written down, and done when it is back.
 func (s *site) leave(w http.ResponseWriter, r *http.Request) {
 	const methods = "GET, HEAD, POST, OPTIONS"
 	if !allow(w, r, methods, reading(r) || r.Method == http.MethodPost) {
@@ -24,82 +26,144 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	req := subscribers.LeaveRequest{Subscriber: token.Subscriber, List: token.List, Campaign: token.Campaign, Method: subscribers.MethodForm, Network: network(r.RemoteAddr)}
-	ask := askNothing
+	forged := err != nil
+	req := subscribers.LeaveRequest{Subscriber: token.Subscriber, List: token.List, Campaign: token.Campaign, Method: subscribers.MethodForm, Network: s.network(r)}
+	var what wish
 	if r.Method == http.MethodPost {
-		if ask, err = asked(r); err != nil {
+		if what, err = wishOf(r); err != nil {
 			refuseBody(w, err)
 			return
 		}
 	}
-	undone, err := s.act(r, req, ask)
+	var done subscribers.Done
+	if act, ok := s.actOf(r, req, what); ok {
+		do := s.Leaver.Do
+		if forged { // it names nobody, and nothing of it is kept
+			do = s.Leaver.Try
+		}
+		done, err = do(r.Context(), act)
+	}
 	switch {
-	case errs.KindOf(err) == errs.NotFound:
+	case errs.KindOf(err) == errs.NotFound, forged && errs.KindOf(err) == errs.Unavailable:
 		s.invalid(w, r, http.StatusOK)
 		return
 	case err != nil:
 		s.fail(w, r, err)
 		return
-	case ask == askOneClick:
+	case what.ask == askOneClick && done.Recorded:
+		plain(w, http.StatusOK, "Recorded. You will get no more of these mails.")
+		return
+	case what.ask == askOneClick:
 		plain(w, http.StatusOK, "Unsubscribed.") // a program reads this, if anybody does
 		return
+	case done.Recorded:
+		s.show(w, r, http.StatusOK, s.recordedPage(r, req, what))
+		return
 	}
-	page, err := s.Subscribers.Leaving(r.Context(), req)
+	page, err := s.Leaver.Page(r.Context(), req)
 	switch {
-	case errs.KindOf(err) == errs.NotFound:
+	case errs.KindOf(err) == errs.NotFound, forged && errs.KindOf(err) == errs.Unavailable:
 		s.invalid(w, r, http.StatusOK)
+		return
+	case errs.KindOf(err) == errs.Unavailable:
+		s.Log.Warn("a leave page without what it is about", "err", err)
+		s.show(w, r, http.StatusOK, s.blankLeavePage(r, req))
+		return
 	case err != nil:
 		s.fail(w, r, err)
-	default:
-		s.show(w, r, http.StatusOK, leavePage(page, ask, undone))
+		return
 	}
+	thanks := what.ask == askReason && s.tellReason(r, req, page, what)
+	out, err := s.leavePage(r, page, what, done.Changed, thanks)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.show(w, r, http.StatusOK, out)
 }
 
-// act does what was asked and reports whether an undo undid something.
-func (s *site) act(r *http.Request, req subscribers.LeaveRequest, ask string) (undone bool, err error) {
-	switch ask {
+// actOf returns what a POST asks to be done, if anything.
+func (s *site) actOf(r *http.Request, req subscribers.LeaveRequest, what wish) (a subscribers.LeaveAct, ok bool) {
+	a = subscribers.LeaveAct{LeaveRequest: req, Do: subscribers.DoLeave}
+	switch what.ask {
 	case askOneClick:
-		req.Method = subscribers.MethodOneClick
-		_, err = s.Subscribers.Leave(r.Context(), req)
+		a.Method = subscribers.MethodOneClick
 	case askList:
-		_, err = s.Subscribers.Leave(r.Context(), req)
 	case askAll:
-		req.All = true
-		_, err = s.Subscribers.Leave(r.Context(), req)
+		a.All = true
 	case askUndo:
-		undone, err = s.Subscribers.Undo(r.Context(), req)
+		a.Do = subscribers.DoUndo
+	case askAlso:
+		a.Others = s.others(r, req.List, what.fields["also"])
+		return a, len(a.Others) > 0
+	case askWeekly:
+		a.Do = subscribers.DoWeekly
+		return a, s.weekly(r.Context(), req.List)
+	case askPause:
+		a.Do = subscribers.DoPause
+	case askTopics:
+		a.Do, a.Topics = subscribers.DoTopics, s.unwanted(r, req.List, what.fields)
+		return a, a.Topics != 0
+	default:
+		return a, false
 	}
-	return undone, err
+	return a, true
 }
 
-// leavePage is the page as things stand after ask.
-func leavePage(l subscribers.LeavePage, ask string, undone bool) page {
-	w := lang.For(l.Language)
-	list, address := bold(l.ListName), bold(l.Address)
-	p := page{Words: w, Brand: l.ListName, Accent: l.Accent, HomeURL: l.HomeURL}
-	undo := &button{Text: say(w, "page.left.undo_text"), Label: w.T("page.left.undo_button"), Value: askUndo}
-	stopAll := &button{Text: say(w, "page.leave.all_text"), Label: w.T("page.leave.all_button"), Value: askAll}
-	switch {
-	case l.LeftAll:
-		p.Heading, p.Text = say(w, "page.left.heading_all"), say(w, "page.left.text_all", address)
-	case l.LeftList:
-		p.Heading, p.Text = say(w, "page.left.heading"), say(w, "page.left.text", list, address)
-		p.More = append(p.More, stopAll)
-	case undone:
-		p.Heading, p.Text = say(w, "page.undone.heading"), say(w, "page.undone.text", address)
-		return p
-	default:
-		p.Heading, p.Text = say(w, "page.leave.heading"), say(w, "page.leave.text", list, address)
-		p.Main = &button{Label: w.T("page.leave.button"), Value: askList}
-		p.Note = say(w, "page.leave.nothing_yet")
-		p.More = append(p.More, stopAll)
+// others returns the lists that were ticked, of those that the page shows.
+func (s *site) others(r *http.Request, list int64, slugs []string) (ids []int64) {
+	if l := s.Leaver.List(r.Context(), list); l != nil {
+		for _, o := range l.Others {
+			if slices.Contains(slugs, o.Slug) {
+				ids = append(ids, o.ID)
+			}
+		}
 	}
-	if l.Undo {
-		p.More = append([]*button{undo}, p.More...)
-	} else if ask == askUndo && !undone {
-		p.Heading, p.Text = say(w, "page.undone.late_heading"), say(w, "page.undone.late_text")
+	return ids
+}
+
+// unwanted returns the bits of the topics that were shown and are not ticked any more.
+func (s *site) unwanted(r *http.Request, list int64, fields map[string][]string) (bits uint64) {
+	if l := s.Leaver.List(r.Context(), list); l != nil {
+		for _, t := range l.Topics {
+			if slices.Contains(fields["shown"], t.Slug) && !slices.Contains(fields["topic"], t.Slug) {
+				bits |= t.Mask()
+			}
+		}
 	}
-	return p
+	return bits
+}
+
+// tellReason counts why a reader left, once for each link, and reports whether it was a reason at all.
+func (s *site) tellReason(r *http.Request, req subscribers.LeaveRequest, page subscribers.LeavePage, what wish) bool {
+	reason := append(what.fields["reason"], "")[0]
+	if !slices.Contains(subscribers.LeaveReasons, reason) || !page.Undo {
+		return false
+	}
+	if s.reasons.first(req) {
+		if err := s.Subscribers.TellReason(r.Context(), req, reason); err != nil {
+			s.Log.Warn("why a reader left was not counted", "err", err)
+		}
+	}
+	return true
+}
+
+// reasons remembers which links have told a reason, as long as there is room.
+type reasons struct {
+	mu   sync.Mutex
+	told map[[3]int64]bool
+}
+
+func (m *reasons) first(r subscribers.LeaveRequest) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told == nil || len(m.told) >= maxRemember {
+		m.told = map[[3]int64]bool{}
+	}
+	key := [3]int64{r.Subscriber, r.List, r.Campaign}
+	told := m.told[key]
+	m.told[key] = true
+	return !told
 }
 
 // bold marks words of the publication's or the reader's own, so that a direction of script other than the page's stays

@@ -3,10 +3,8 @@ package public_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"mime/multipart"
 	"net"
@@ -18,15 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
-	"mailer/internal/appeals"
 	"mailer/internal/dbtest"
-	"mailer/internal/delivery"
 	"mailer/internal/links"
-	"mailer/internal/logtest"
 	"mailer/internal/subscribers"
-	"mailer/internal/web/public"
 )
 
 // UNS-01: looking changes nothing, however it is done.
@@ -390,7 +382,7 @@ func TestUNS20Page(t *testing.T) {
 		t.Errorf("token %q", r.token)
 	}
 	// UNS-20: the token opens nothing else.
-	for _, path := range []string{"/c/", "/v/", "/give/", "/preferences/", "/export/"} {
+	for _, path := range []string{"/c/", "/v/", "/k/", "/give/", "/p/", "/me/", "/preferences/", "/export/"} {
 		for _, method := range []string{"GET", "POST"} {
 			got := r.do(method, path+r.token, "action=confirm", "Content-Type", formType)
 			if strings.Contains(got.body, "j•••") || strings.Contains(got.body, "The Daily") {
@@ -407,7 +399,7 @@ func TestUNS20Page(t *testing.T) {
 func TestUNS19Log(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for _, path := range []string{"/u/" + r.token, "//u/" + r.token, "/U/" + r.token, "/u/" + r.token + "/", "/" + r.token, "/healthz/" + r.token, "/u/" + r.token + "?x=" + r.token, "/c/" + r.token, "/v/" + r.token, "/give/" + r.token} {
+	for _, path := range []string{"/u/" + r.token, "//u/" + r.token, "/U/" + r.token, "/u/" + r.token + "/", "/" + r.token, "/healthz/" + r.token, "/u/" + r.token + "?x=" + r.token, "/c/" + r.token, "/v/" + r.token, "/k/" + r.token, "/p/" + r.token, "/me/" + r.token, "/give/" + r.token} {
 		r.do("GET", path, "", "Referer", "https://news.paper.org/u/"+r.token)
 		r.post(path, oneClick)
 	}
@@ -434,51 +426,5 @@ func TestPageLanguage(t *testing.T) {
 		if a := r.do("GET", "/u/nothing", "", "Accept-Language", accept); a.header.Get("Content-Language") != want {
 			t.Errorf("Accept-Language %q: %s; want %s", accept, a.header.Get("Content-Language"), want)
 		}
-	}
-}
-
-// While the database is away every page says so and asks to come back; also for forged tokens, which shows that they
-// take the same way (UNS-08).
-func TestDatabaseAway(t *testing.T) {
-	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close() // nobody listens there now
-	d, err := sqlx.Open("postgres", "postgres://nobody@"+ln.Addr().String()+"/none?sslmode=disable&connect_timeout=2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = d.Close() }()
-	ring := newRing(t, "first")
-	store := subscribers.NewStore(d, ring)
-	key := ring.Current()
-	r := &rig{t: t, log: new(logtest.Buffer)}
-	r.base = serve(t, public.Deps{Subscribers: store, Appeals: appeals.NewStore(d, time.Now), Delivery: delivery.NewStore(d, ring, store), Ring: ring,
-		BaseURL: "https://news.paper.org", Log: slog.New(slog.NewTextHandler(r.log, nil)), Ready: func(ctx context.Context) error {
-			_, err := store.Lists(ctx)
-			return err
-		}})
-	for _, path := range []string{
-		"/u/" + ring.LeaveToken(key, links.Leave{Subscriber: 1, List: 1, Campaign: 1}), "/u/forged",
-		"/c/" + ring.ConfirmToken(key, links.Confirm{Subscriber: 1, List: 1, Issued: time.Now()}), "/c/forged",
-		"/v/" + ring.ViewToken(key, links.View{Campaign: 1}), "/give/" + ring.GiftToken(key, links.Gift{Campaign: 1, Variant: 1}),
-	} {
-		a := r.do("GET", path, "")
-		if a.status != 503 || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "try again") {
-			t.Errorf("GET %s: %d %v", path[:6], a.status, a.header)
-		}
-		if strings.HasPrefix(path, "/u/") {
-			if a := r.post(path, oneClick); a.status != 503 || a.header.Get("Retry-After") == "" {
-				t.Errorf("POST %s: %d; a leave that is not stored must not look like one", path[:6], a.status)
-			}
-		}
-	}
-	if a := r.do("GET", "/readyz", ""); a.status != 503 {
-		t.Errorf("/readyz: %d", a.status)
-	}
-	if a := r.do("GET", "/healthz", ""); a.status != 200 {
-		t.Errorf("/healthz: %d; the process itself is well", a.status)
 	}
 }

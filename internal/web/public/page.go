@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"mailer/internal/errs"
@@ -22,7 +23,9 @@ var (
 
 	// layout is the page.html around every page. The other files are what single pages have within it.
 	layout = template.Must(template.ParseFS(files, "pages/*.html"))
-	style  = strings.TrimSpace(must(files.ReadFile("pages/style.css")))
+	style  = narrow(must(files.ReadFile("pages/style.css")))
+
+	styleHash = hash(style)
 )
 
 func must(b []byte, err error) string {
@@ -30,6 +33,12 @@ func must(b []byte, err error) string {
 		panic(err) // embedded: can only fail in a build that no test has seen
 	}
 	return string(b)
+}
+
+// narrow takes out of a style sheet what only people who write it need.
+func narrow(css string) string {
+	css = strings.Join(strings.Fields(css), " ")
+	return strings.NewReplacer(" { ", "{", "; } ", "}", "; ", ";", " } ", "}", "} ", "}").Replace(css)
 }
 
 // page is what every page of ours has; what is empty is left out.
@@ -44,6 +53,7 @@ type page struct {
 	Note    template.HTML
 	More    []*button
 	HomeURL string
+	Head    *head // of pages that search engines and other programs may know; nil: they are asked to look away
 }
 
 // button is a form of one button. Its value is what asked reads.
@@ -83,12 +93,28 @@ func say(w *lang.Words, key string, args ...template.HTML) template.HTML {
 	return template.HTML(fmt.Sprintf(text, values...))
 }
 
+// fill executes one of the files of pages for the Body of a page.
+func fill(name string, data any) (template.HTML, error) {
+	var b bytes.Buffer
+	if err := layout.ExecuteTemplate(&b, name, data); err != nil {
+		return "", errs.Wrap(err, errs.Internal, "write the page")
+	}
+	return template.HTML(b.String()), nil // #nosec G203 -- html/template has escaped it
+}
+
 var colour = regexp.MustCompile(`^#[0-9a-f]{6}$`)
 
-// show writes a page. Its styles stand in it, allowed by their hashes, so that it is one request and nothing from
-// elsewhere ever gets in.
-func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) {
-	accent, styles := "", hash(style)
+// written is a page as it goes out.
+type written struct {
+	body     []byte
+	language string
+	policy   string // Content-Security-Policy
+}
+
+// write makes a page. Its styles stand in it, allowed by their hashes, so that it is one request and nothing from elsewhere ever
+// gets in.
+func (p page) write() (written, error) {
+	accent, styles := "", styleHash
 	if colour.MatchString(p.Accent) {
 		accent = ":root{--accent:" + p.Accent + "}"
 		styles += " " + hash(accent)
@@ -98,6 +124,13 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) 
 		page
 		Style, Colour template.CSS
 	}{p, template.CSS(style), template.CSS(accent)})
+	return written{b.Bytes(), p.Words.Tag(), "default-src 'none'; style-src " + styles + "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
+		errs.Wrap(err, errs.Internal, "write a page")
+}
+
+// show answers with a page.
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) {
+	out, err := p.write()
 	if err != nil {
 		s.Log.Error("write a page", "path", redacted(r.URL.Path), "err", err)
 		plain(w, http.StatusInternalServerError, "Something went wrong on our side.")
@@ -105,11 +138,10 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) 
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", p.Words.Tag())
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+styles+
-		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("Content-Language", out.language)
+	h.Set("Content-Security-Policy", out.policy)
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // who asked may have gone
+	_, _ = w.Write(out.body) // who asked may have gone
 }
 
 // hash names a style in a Content-Security-Policy.
@@ -142,14 +174,19 @@ func (s *site) failed(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusInternalServerError, page{Words: words, Heading: say(words, "page.error.heading"), Text: say(words, "page.error.text")})
 }
 
-// spoken returns the first language of a request that we have words for; where a page belongs to a newsletter, that one's
+// spoken returns the language that a request asks for most, of those that we have words for; where a page belongs to a newsletter, that one's
 // language counts instead.
 func spoken(r *http.Request) string {
-	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
-		tag, _, _ = strings.Cut(strings.TrimSpace(tag), ";")
-		if words := lang.For(tag); tag != "" && strings.HasPrefix(strings.ToLower(tag), words.Tag()) {
-			return words.Tag()
+	best, most := "", 0.0
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag, weight, _ := strings.Cut(part, ";")
+		q, err := strconv.ParseFloat(strings.TrimPrefix(strings.ReplaceAll(weight, " ", ""), "q="), 64)
+		if err != nil {
+			q = 1
+		}
+		if q > most && lang.Speaks(tag) {
+			best, most = lang.For(tag).Tag(), q
 		}
 	}
-	return ""
+	return best
 }

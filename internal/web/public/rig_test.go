@@ -13,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/appeals"
+	"mailer/internal/campaigns"
 	"mailer/internal/dbtest"
 	"mailer/internal/delivery"
 	"mailer/internal/links"
@@ -56,8 +57,7 @@ func newRigOn(t testing.TB, d *sqlx.DB, ring *links.Ring) *rig {
 	r := &rig{t: t, db: d, ring: ring, log: new(logtest.Buffer)}
 	r.store = subscribers.NewStore(d, ring)
 	r.appeals = appeals.NewStore(d, time.Now)
-	r.base = serve(t, public.Deps{Subscribers: r.store, Appeals: r.appeals, Delivery: delivery.NewStore(d, ring, r.store), Ring: ring,
-		BaseURL: "https://news.paper.org", Log: slog.New(slog.NewJSONHandler(r.log, nil)), Ready: func(context.Context) error { return nil }})
+	r.base = serve(t, r.deps())
 	r.list = r.newList("daily", "The Daily & Co")
 	added, err := r.store.Add(t.Context(), subscribers.AddRequest{Address: "jane.doe@example.org", Name: "Jane", ListID: r.list.ID, Confirmed: true, Source: "test"})
 	if err != nil {
@@ -66,6 +66,12 @@ func newRigOn(t testing.TB, d *sqlx.DB, ring *links.Ring) *rig {
 	r.person = added.Subscriber
 	r.token = ring.LeaveToken(ring.Current(), links.Leave{Subscriber: r.person.ID, List: r.list.ID, Campaign: 7})
 	return r
+}
+
+// deps is what the pages of the rig stand on.
+func (r *rig) deps() public.Deps {
+	return public.Deps{Subscribers: r.store, Appeals: r.appeals, Delivery: delivery.NewStore(r.db, r.ring, r.store), Archive: campaigns.NewArchive(r.db, r.store),
+		Ring: r.ring, BaseURL: "https://news.paper.org", Log: slog.New(slog.NewJSONHandler(r.log, nil)), Ready: func(context.Context) error { return nil }}
 }
 
 func (r *rig) newList(slug, name string) subscribers.List {

@@ -1,8 +1,10 @@
 package public
 
 import (
+	"context"
+	"fmt"
+	"html/template"
 	"net/http"
-	"strings"
 
 	"mailer/internal/errs"
 	"mailer/internal/lang"
@@ -15,11 +17,11 @@ func (s *site) view(w http.ResponseWriter, r *http.Request) {
 	}
 	token, err := s.Ring.ParseView(tokenOf(r))
 	if err == nil {
-		var html string
-		if html, err = s.Delivery.WebPage(r.Context(), token.Campaign); err == nil {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Content-Security-Policy", mailPolicy(s.BaseURL))
-			_, _ = w.Write([]byte(html)) // who asked may have gone
+		var shown *made
+		if shown, err = s.past.view(r.Context(), token.Campaign); err == nil {
+			w.Header().Set("Content-Type", shown.kind)
+			w.Header().Set("Content-Security-Policy", shown.policy)
+			_, _ = w.Write(shown.body) // who asked may have gone
 			return
 		}
 		if errs.KindOf(err) == errs.NotFound {
@@ -35,11 +37,28 @@ func (s *site) view(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, err)
 }
 
-// mailPolicy lets a page of mail HTML be what it is in a mail program: styles of its own and pictures, and nothing else.
-func mailPolicy(base string) string {
-	images := "https:"
-	if strings.HasPrefix(base, "http://localhost") { // development: feeds and pictures are on this machine
-		images += " http://localhost:*"
-	}
-	return "default-src 'none'; img-src " + images + "; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// view makes the page of a campaign as its mail's link shows it. Where it stands in the archive too, that one is its address for
+// whoever keeps addresses. It is made anew every minute, since an archive can be closed.
+func (a *past) view(ctx context.Context, id int64) (*made, error) {
+	minute := a.now().Unix() / 60
+	return a.keep(fmt.Sprintf("view %d %d", id, minute), a.now(), func() (draft, error) {
+		html, err := a.page(ctx, id)
+		if err != nil {
+			return draft{}, err
+		}
+		if a.src != nil {
+			switch l, p, err := a.src.Find(ctx, id); {
+			case err == nil:
+				html = insert(html, headEnd.FindStringIndex(html), true, `<link rel="canonical" href="`+template.HTMLEscapeString(a.archiveURL(l.Slug, slugOf(p)))+`">`)
+			case errs.KindOf(err) != errs.NotFound:
+				return draft{}, err
+			}
+		}
+		// The mail has no need of landmarks; a page in the browser has.
+		html = insert(html, bodyStart.FindStringIndex(html), false, "<main>")
+		if ends := bodyEnd.FindAllStringIndex(html, -1); ends != nil {
+			html = insert(html, ends[len(ends)-1], true, "</main>")
+		}
+		return draft{body: []byte(html), kind: "text/html; charset=utf-8", policy: a.mailPolicy()}, nil
+	})
 }

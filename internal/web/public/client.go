@@ -1,0 +1,79 @@
+package public
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// loopback is whose X-Forwarded-For is believed where nothing is configured: a proxy on this machine.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// client returns the address that a request comes from. X-Forwarded-For is believed only as far as configured proxies wrote
+// it: of its entries, read from the right, it is the first that is none of these. What stands further left the client may have
+// written itself. It is not valid where the connection has no address.
+func (s *site) client(r *http.Request) netip.Addr {
+	at := hop(r.RemoteAddr)
+	values := r.Header.Values("X-Forwarded-For")
+	for i := len(values) - 1; i >= 0; i-- {
+		for rest := values[i]; rest != ""; {
+			if !s.trusts(at) {
+				return at
+			}
+			entry := rest
+			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
+				rest, entry = rest[:comma], rest[comma+1:]
+			} else {
+				rest = ""
+			}
+			next := hop(strings.TrimSpace(entry))
+			if !next.IsValid() { // "unknown", or a name: the proxy that wrote it is all that is known
+				return at
+			}
+			at = next
+		}
+	}
+	return at
+}
+
+func (s *site) trusts(a netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// hop reads an address with a port or without, in brackets or without.
+func hop(v string) netip.Addr {
+	if ap, err := netip.ParseAddrPort(v); err == nil {
+		return ap.Addr().Unmap().WithZone("")
+	}
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(v, "["), "]"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap().WithZone("")
+}
+
+// network returns what the consent log keeps of the address of a request: its /24 or /48. It is empty for addresses of our own
+// net, which tell nothing.
+func (s *site) network(r *http.Request) string {
+	a := s.client(r)
+	if !a.IsValid() || own(a) {
+		return ""
+	}
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
+
+// own reports addresses of this machine and of networks that the internet does not reach.
+func own(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
