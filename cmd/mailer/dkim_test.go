@@ -196,7 +196,7 @@ func TestDKIMRefusedAtStart(t *testing.T) {
 	if err := os.Chmod(keys[0].File, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"serve"}, {"dkim"}, {"lists"}, {"dkim", "new", "example.org"}} {
+	for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"dkim"}, {"lists"}, {"dkim", "new", "example.org"}} {
 		k.says(k.run(78, args...), keys[0].File, "others on this machine", "chmod 600 "+keys[0].File)
 	}
 	if err := os.Remove(keys[0].File); err != nil {

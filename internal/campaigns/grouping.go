@@ -94,7 +94,7 @@ func (g grouping) sameMarks(o grouping) bool {
 func (s *Service) group(ctx context.Context, q db.Q, c Campaign, ct content) (g grouping, err error) {
 	g.Groups = render.Groups{Topics: map[string]int{}, Stories: map[int64]int{}, Headings: map[int]int{}}
 	if slices.ContainsFunc(ct.Blocks, func(b render.Block) bool { return b.Topic != "" }) {
-		if g.offered, err = s.Lists.Topics.Of(ctx, c.ListID, true); err != nil {
+		if g.offered, err = subscribers.TopicsOf(ctx, q, c.ListID, true); err != nil {
 			return g, err
 		}
 		for _, t := range g.offered {

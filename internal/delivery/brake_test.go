@@ -180,7 +180,7 @@ func TestNoBrake(t *testing.T) {
 		refuse  *refuser
 	}{
 		"2.5 % dead":          {900, &refuser{nth: 40, reply: "550 5.1.1 no such user"}},
-		"7 % blocked":         {900, &refuser{nth: 14, reply: "550 5.7.1 refused by policy"}},
+		"5 % blocked":         {900, &refuser{nth: 20, reply: "550 5.7.1 refused by policy"}},
 		"few answers":         {180, &refuser{nth: 3, reply: "550 5.1.1 no such user"}},
 		"put off, not failed": {300, &refuser{nth: 2, reply: "450 4.7.1 come back later"}},
 	} {

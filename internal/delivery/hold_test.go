@@ -14,6 +14,9 @@ import (
 func TestHoldAfterTheDatabaseWasAway(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	if hold := NewSender(SenderConfig{Store: r.store, Log: slog.New(slog.DiscardHandler)}).com.hold; hold != 10*time.Second {
+		t.Errorf("a sender that is told nothing holds for %v; want 10 s", hold)
+	}
 	c := newCommitter(r.store, holder{process: newUUID(), lease: 30 * time.Second}, slog.New(slog.DiscardHandler))
 	c.hold, c.linger = time.Hour, 0
 	var mu sync.Mutex

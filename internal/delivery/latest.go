@@ -17,9 +17,9 @@ type Past struct {
 	SupporterGroups uint64 // the same for supporters
 }
 
-// latest selects the send s of the last campaign that went to a whole list: begun, not called back, not cancelled.
-const latest = ` FROM sends s WHERE s.list_id = $1 AND s.state IN ('running', 'done') AND s.not_before <= now()
-	AND (s.undo_until IS NULL OR s.undo_until <= now()) AND s.rule IS NULL `
+// latest selects the sends s of the campaigns that went to a whole list, and that nothing has stopped: a paused one may have been
+// stopped for what is in it.
+const latest = ` FROM sends s JOIN public_sends p USING (campaign_id) WHERE s.list_id = $1 AND s.state IN ('running', 'done') `
 
 // Latest returns the last campaign that went to the whole of a list, or errs.NotFound.
 func (s *Store) Latest(ctx context.Context, list int64) (Past, error) {

@@ -173,13 +173,3 @@ func (s *Store) Settle(ctx context.Context) (int, error) {
 	}
 	return len(rows), nil
 }
-
-// Prune forgets mails that came before the given time and are dealt with, and bounces of that age; it returns how many.
-func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
-	res, err := s.db.ExecContext(ctx, `DELETE FROM inbound WHERE received_at < $1 AND (handled_at IS NOT NULL OR kind = 'bounce')`, before)
-	if err != nil {
-		return 0, db.Err(err, "forget mails that came back")
-	}
-	n, err := res.RowsAffected()
-	return n, db.Err(err, "forget mails that came back")
-}

@@ -277,7 +277,7 @@ func TestUNS14Away(t *testing.T) {
 	if r.left(other) {
 		t.Error("a mail from before the sign-up counted")
 	}
-	if n, err := r.store.Prune(t.Context(), time.Now().Add(time.Minute)); err != nil || n != 2 || r.count(`SELECT count(*) FROM inbound`) != 0 {
+	if n, err := feedback.Prune(t.Context(), r.db, time.Now().Add(time.Minute), 10); err != nil || n != 2 || r.count(`SELECT count(*) FROM inbound`) != 0 {
 		t.Errorf("pruned %d, %v", n, err)
 	}
 }

@@ -37,8 +37,8 @@ func Forget(ctx context.Context, q db.Q, subscribers []int64) error {
 	return db.Err(err, "delete mails that came back")
 }
 
-// PruneSome is Store.Prune for at most limit mails.
-func PruneSome(ctx context.Context, q db.Q, before time.Time, limit int) (int64, error) {
+// Prune deletes at most limit mails that came before a moment and are dealt with, and bounces of that age; it returns how many.
+func Prune(ctx context.Context, q db.Q, before time.Time, limit int) (int64, error) {
 	res, err := q.ExecContext(ctx, `DELETE FROM inbound WHERE id IN (SELECT id FROM inbound
 			WHERE received_at < $1 AND (handled_at IS NOT NULL OR kind = 'bounce') ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 		before, limit)

@@ -38,7 +38,7 @@ func (s *Service) Welcome(ctx context.Context, tx *sqlx.Tx, sub subscribers.Subs
 		case len(lists) == 1:
 			t.Paragraphs = append(t.Paragraphs, l.Description)
 		default:
-			t.Paragraphs = append(t.Paragraphs, l.Name+": "+l.Description)
+			t.Paragraphs = append(t.Paragraphs, w.T("letter.colon", l.Name, l.Description))
 		}
 	}
 	t.Paragraphs = append(t.Paragraphs, w.T("welcome.choose"))

@@ -50,7 +50,7 @@ func (s *Service) rules() []rule {
 			return s.Subscribers.PruneAddressChanges(ctx, before)
 		}},
 		{"mails that came back", s.Keep.Inbound, func(ctx context.Context, before time.Time, limit int) (int64, error) {
-			return feedback.PruneSome(ctx, s.DB, before, limit)
+			return feedback.Prune(ctx, s.DB, before, limit)
 		}},
 		{"evidence of erased readers", s.Keep.Evidence, k.ForgetKept},
 		{"finished erasures", s.Keep.Evidence, s.pruneErasures},

@@ -99,7 +99,7 @@ func (v *StoryView) authors(authors []Author) {
 		if a.Role != "" && len(v.Authors) <= 2 {
 			role := a.Role
 			if v.Many {
-				role = a.Name + ": " + role
+				role = v.words.T("letter.colon", a.Name, role)
 			}
 			v.RolesPlain = append(v.RolesPlain, role)
 			v.Roles = append(v.Roles, template.HTML(v.bidi(role))) // #nosec G203 -- escaped by bidi
@@ -111,7 +111,7 @@ func (v *StoryView) authors(authors []Author) {
 			a.Line = a.Name
 		}
 		if a.Bio != "" {
-			a.Line += ": " + a.Bio
+			a.Line = v.words.T("letter.colon", a.Line, a.Bio)
 		} else if len(v.Authors) <= 2 {
 			a.Line = ""
 		}

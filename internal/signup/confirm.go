@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/db"
+	"mailer/internal/delivery"
 	"mailer/internal/errs"
 	"mailer/internal/links"
 	"mailer/internal/message"
@@ -42,15 +43,27 @@ func (s *Service) greet(ctx context.Context, page subscribers.ConfirmPage, lates
 		}
 		lists = append(lists, l)
 	}
+	// Read before the transaction: it must not wait for a second connection.
+	issues := map[int64]delivery.Past{}
+	for _, l := range lists {
+		if !latest {
+			break
+		}
+		past, err := s.Delivery.Latest(ctx, l.ID)
+		switch errs.KindOf(err) {
+		case errs.OK:
+			issues[l.ID] = past
+		case errs.NotFound: // the list has none yet
+		default:
+			return err
+		}
+	}
 	return db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
 		if err := s.Letters.Welcome(ctx, tx, person, lists); err != nil {
 			return err
 		}
-		if !latest {
-			return nil
-		}
-		for _, l := range lists {
-			if err := s.sendLatest(ctx, tx, person, l); err != nil {
+		for list, past := range issues {
+			if err := s.sendLatest(ctx, tx, person, list, past); err != nil {
 				return err
 			}
 		}
@@ -58,16 +71,8 @@ func (s *Service) greet(ctx context.Context, page subscribers.ConfirmPage, lates
 	})
 }
 
-// sendLatest sends the most recent campaign of a list to one reader, as a single mail with their own leave link. A list that
-// has none yet sends none.
-func (s *Service) sendLatest(ctx context.Context, tx *sqlx.Tx, to subscribers.Subscriber, l subscribers.List) error {
-	past, err := s.Delivery.Latest(ctx, l.ID)
-	if errs.KindOf(err) == errs.NotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+// sendLatest sends the most recent campaign of a list to one reader, as a single mail with their own leave link.
+func (s *Service) sendLatest(ctx context.Context, tx *sqlx.Tx, to subscribers.Subscriber, list int64, past delivery.Past) error {
 	key := past.Compiled.Key()
 	groups := past.Groups
 	if to.Supporter {
@@ -75,8 +80,8 @@ func (s *Service) sendLatest(ctx context.Context, tx *sqlx.Tx, to subscribers.Su
 	}
 	bounce := links.Bounce{Campaign: past.Campaign, Subscriber: to.ID}
 	data, err := s.Letters.Build(past.Compiled, &message.Reader{To: to.Wire, MessageID: links.NewMessageID(past.Compiled.Domain()), Name: to.Name,
-		LeaveToken:       s.Ring.LeaveToken(key, links.Leave{Subscriber: to.ID, List: l.ID, Campaign: past.Campaign}),
-		PreferencesToken: s.Ring.PreferencesToken(key, links.Preferences{Subscriber: to.ID, List: l.ID, Campaign: past.Campaign}),
+		LeaveToken:       s.Ring.LeaveToken(key, links.Leave{Subscriber: to.ID, List: list, Campaign: past.Campaign}),
+		PreferencesToken: s.Ring.PreferencesToken(key, links.Preferences{Subscriber: to.ID, List: list, Campaign: past.Campaign}),
 		Ref:              s.Ring.BounceToken(key, bounce), Groups: groups})
 	if err != nil {
 		return err

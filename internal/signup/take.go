@@ -128,6 +128,9 @@ func (s *Service) store(ctx context.Context, r Request, a subscribers.Address, l
 	if net := neighbours(r.From); net != "" {
 		all = append(all, limits.Rule{Name: "signup network", Key: net, Max: s.Caps.Network, Per: time.Hour})
 	}
+	if site := site(r.From); site != "" {
+		all = append(all, limits.Rule{Name: "signup site", Key: site, Max: perSite * s.Caps.Network, Per: time.Hour})
+	}
 	if a.Provider == "other" {
 		all = append(all, limits.Rule{Name: "signup domain", Key: domain, Max: s.Caps.Domain, Per: time.Hour})
 	}
@@ -164,8 +167,11 @@ func (s *Service) store(ctx context.Context, r Request, a subscribers.Address, l
 }
 
 // page is the page that a form stood on, as far as it can be believed: of an allowed origin, without a query, which may hold
-// anything.
+// anything. A host that only the request names, as its own, is none: who made the request chose it.
 func (s *Service) page(r Request) string {
+	if !s.Allows(r.Form, r.Origin) {
+		return s.BaseURL + r.Form.Path
+	}
 	if u, err := url.Parse(r.Page); err == nil && originOf(r.Page) == r.Origin {
 		if page := r.Origin + u.EscapedPath(); len(page) <= maxPage {
 			return page
@@ -188,6 +194,22 @@ func neighbours(a netip.Addr) string {
 		bits = 24
 	}
 	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
+
+// perSite is how much more is taken from a site than from one network in it.
+const perSite = 5
+
+// site is the /48 of an IPv6 address: anybody can have one for nothing, with 256 networks of a customer in it, which together
+// would come to more than is taken in all. It is empty for all others.
+func site(a netip.Addr) string {
+	if !a.Is6() || ours(a) {
+		return ""
+	}
+	p, err := a.Prefix(48)
 	if err != nil {
 		return ""
 	}

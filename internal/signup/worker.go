@@ -89,7 +89,7 @@ func (s *Service) one(ctx context.Context) (worked bool, err error) {
 
 // join puts a person on the lists, with the evidence, and asks for the confirmation of those that need one with a single mail.
 func (s *Service) join(ctx context.Context, tx *sqlx.Tx, r row) error {
-	lists, err := s.Subscribers.Publications.OpenLists(ctx, r.Lists)
+	lists, err := subscribers.OpenLists(ctx, tx, r.Lists)
 	if err != nil || len(lists) == 0 {
 		return err
 	}

@@ -253,6 +253,10 @@ func (s *Spool) abandoned() ([]*os.File, error) {
 	slices.Sort(names)
 	var files []*os.File
 	for _, name := range names {
+		// A folder, a link or a pipe is none of ours, and must not stand in the way of what is.
+		if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			continue
+		}
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // another process was faster

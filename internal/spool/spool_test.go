@@ -119,6 +119,29 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// What somebody else has put into the folder under such a name neither stops the spool nor is read or removed.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, encode([]byte("not ours")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder, link := filepath.Join(dir, "1-1"+suffix), filepath.Join(dir, "2-1"+suffix)
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Symlink(outside, link)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	put(t, s, "a", "b")
+	if got := drain(t, s); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("drained %q", got)
+	}
+	for _, name := range []string{folder, link, outside} {
+		if _, err := os.Lstat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // UNS-11: wherever a crash cuts a file, what was there before the cut is handed on, and nothing else.
 func TestTorn(t *testing.T) {
 	t.Parallel()

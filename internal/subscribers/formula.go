@@ -16,19 +16,36 @@ func isFormula(v string) bool {
 	return false
 }
 
-// formulaSafe puts an apostrophe before what a spreadsheet could take for a formula. fromFormulaSafe is its inverse: since
-// the apostrophe itself is among what may stand before a formula, no two values have the same safe form.
+// formulaSafe puts an apostrophe before what a spreadsheet could take for a formula: at the beginning of a value, and after each
+// semicolon in it, which is where a spreadsheet in many languages begins a new cell, quotation marks or not. fromFormulaSafe is its
+// inverse: since the apostrophe itself is among what may stand before a formula, no two values have the same safe form.
 func formulaSafe(v string) string {
-	if isFormula(v) {
-		return "'" + v
-	}
-	return v
+	return eachCell(v, func(cell string) string {
+		if isFormula(cell) {
+			return "'" + cell
+		}
+		return cell
+	})
 }
 
 // fromFormulaSafe returns the value that formulaSafe was given.
 func fromFormulaSafe(v string) string {
-	if len(v) > 1 && v[0] == '\'' && isFormula(v[1:]) {
-		return v[1:]
+	return eachCell(v, func(cell string) string {
+		if len(cell) > 1 && cell[0] == '\'' && isFormula(cell[1:]) {
+			return cell[1:]
+		}
+		return cell
+	})
+}
+
+// eachCell changes each of the parts of v between semicolons.
+func eachCell(v string, change func(string) string) string {
+	if !strings.Contains(v, ";") {
+		return change(v)
 	}
-	return v
+	cells := strings.Split(v, ";")
+	for i, cell := range cells {
+		cells[i] = change(cell)
+	}
+	return strings.Join(cells, ";")
 }

@@ -18,7 +18,7 @@ type Identity struct {
 	ID        int64         `db:"id"`        // 0: no subscriber, only an address that is known here and there
 	Merged    pq.Int64Array `db:"merged"`    // numbers of subscribers who became this one
 	Canonical string        `db:"canonical"` // the address
-	Former    texts         `db:"former"`    // addresses before it, in canonical form, as far as they are remembered
+	Former    texts         `db:"former"`    // addresses before it, in canonical form, as far as they are remembered and nobody else's by now
 	Hash      []byte        `db:"address_hash"`
 	// Before bounds what belongs to this identity by its address alone: what came later is somebody who signed up anew. The zero
 	// time: no bound.
@@ -37,7 +37,8 @@ func (id Identity) Numbers() []int64 {
 func (id Identity) Addresses() []string { return append([]string{id.Canonical}, id.Former...) }
 
 const identityColumns = `s.id, s.canonical, s.address_hash, ARRAY(SELECT g.id FROM merged_subscribers g WHERE g.into_id = s.id) AS merged,
-	ARRAY(SELECT DISTINCT c.old_canonical FROM address_changes c WHERE c.subscriber_id = s.id AND c.old_canonical <> s.canonical) AS former`
+	ARRAY(SELECT DISTINCT c.old_canonical FROM address_changes c WHERE c.subscriber_id = s.id AND c.old_canonical <> s.canonical
+		AND NOT EXISTS (SELECT FROM subscribers o WHERE o.canonical = c.old_canonical)) AS former`
 
 // Records is what the store knows of single readers: it gives it to them, and forgets it.
 type Records struct{ s *Store }

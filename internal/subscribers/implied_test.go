@@ -161,7 +161,7 @@ func TestPublications(t *testing.T) {
 	if all, err := s.Publications.Lists(t.Context(), p.ID, false); err != nil || len(all) != 3 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if these, err := s.Publications.OpenLists(t.Context(), append(ids, 999)); err != nil || len(these) != 2 || these[0].Slug != "b" {
+	if these, err := OpenLists(t.Context(), s.db, append(ids, 999)); err != nil || len(these) != 2 || these[0].Slug != "b" {
 		t.Errorf("%+v, %v", these, err)
 	}
 }

@@ -255,7 +255,7 @@ func TestImportRefusesFiles(t *testing.T) {
 		"no address":      {"name,city\nAda,Rome\n", "one of them must be email"},
 		"twice":           {"email,E-Mail\na@example.org,b@example.org\n", "twice"},
 		"attribute twice": {"email,city,city\n", "twice"},
-		"many columns":    {"email" + strings.Repeat(",x", 50_000) + "\na@example.org\n", "more than 200 columns"},
+		"many columns":    {"email" + strings.Repeat(",", 100_000) + "\na@example.org\n", "more than 200 columns"},
 		"very many":       {"email" + strings.Repeat(",x", 100_000) + "\na@example.org\n", "too long"},
 		"binary":          {"PK\x03\x04\x00\x00\x08", "not plain text"},
 		"long name":       {"email," + strings.Repeat("x", 100) + "\n", "more than 60 characters"},
@@ -312,7 +312,8 @@ func TestSEC13RoundTrip(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
 	l, again := newList(t, s, "daily"), newList(t, s, "again")
-	values := []string{"=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "'=1", "''=1", "' =1", " =1", `"=1"`, "'plain", "plain", `q"uo,te;s`, "＝1", "line\r\nend", "-", "'", `'"`}
+	values := []string{"=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "'=1", "''=1", "' =1", " =1", `"=1"`, "'plain", "plain", `q"uo,te;s`, "＝1", "line\r\nend", "-", "'", `'"`,
+		"x;=1+1", `a;"=1;+2`, "a;'=1", "a;''=1;", "a; '", ";", "x;y", "=1;=2"}
 	want := map[string]Attributes{}
 	for i, v := range values {
 		address := fmt.Sprintf("r%d@example.org", i)
@@ -337,8 +338,10 @@ func TestSEC13RoundTrip(t *testing.T) {
 	}
 	for _, row := range rows {
 		for _, cell := range row {
-			if trimmed := strings.TrimLeft(cell, `" `); trimmed != "" && strings.ContainsRune("=+-@\t\r\n＝", []rune(trimmed)[0]) {
-				t.Errorf("cell %q is a formula", cell)
+			for part := range strings.SplitSeq(cell, ";") { // which some spreadsheets take for the end of a cell
+				if trimmed := strings.TrimLeft(part, `" `); trimmed != "" && strings.ContainsRune("=+-@\t\r\n＝", []rune(trimmed)[0]) {
+					t.Errorf("cell %q is a formula", cell)
+				}
 			}
 		}
 	}

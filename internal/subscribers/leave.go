@@ -66,9 +66,11 @@ func (s *Store) Leave(ctx context.Context, r LeaveRequest) (changed bool, err er
 	return changed, err
 }
 
-// newerConsent is what makes a wish void that is older; $7 is when it was made.
+// newerConsent is what makes a wish void that is older; $7 is when it was made. A sign-up that nobody has confirmed is not the reader's
+// word, anybody can type an address: it only keeps the list itself from being left before it is confirmed.
 const newerConsent = `EXISTS (SELECT FROM consent_log c WHERE c.subscriber_id = $1 AND (c.list_id = $2 OR $8) AND c.at > $7
-	AND c.event IN ('signed_up', 'confirmed', 'added', 'undone'))`
+	AND (c.event IN ('confirmed', 'added', 'undone') OR c.event = 'signed_up' AND NOT $8
+		AND EXISTS (SELECT FROM subscriptions p WHERE p.subscriber_id = $1 AND p.list_id = $2 AND p.state = 'pending')))`
 
 // leaveAlone is Leave in a transaction of its own, for whatever the common statement leaves to it.
 func (s *Store) leaveAlone(ctx context.Context, r LeaveRequest) (changed bool, err error) {
@@ -141,7 +143,7 @@ func (s *Store) leaveTogether(ctx context.Context, rs []LeaveRequest) ([]left, e
 		), locked AS MATERIALIZED (
 			SELECT f.* FROM first f JOIN subscriptions sn ON sn.subscriber_id = f.subscriber AND sn.list_id = f.list
 			WHERE sn.state = 'confirmed' AND (f.at IS NULL OR NOT EXISTS (SELECT FROM consent_log c
-				WHERE c.subscriber_id = f.subscriber AND c.list_id = f.list AND c.at > f.at AND c.event IN ('signed_up', 'confirmed', 'added', 'undone')))
+				WHERE c.subscriber_id = f.subscriber AND c.list_id = f.list AND c.at > f.at AND c.event IN ('confirmed', 'added', 'undone')))
 			FOR NO KEY UPDATE OF sn SKIP LOCKED
 		), gone AS (
 			UPDATE subscriptions sn SET state = 'unsubscribed', unsubscribed_at = coalesce(l.at, now())

@@ -80,7 +80,9 @@ func (l *Leaver) Do(ctx context.Context, a LeaveAct) (Done, error) {
 	case errs.OK, errs.NotFound, errs.Invalid:
 		return Done{Changed: changed}, err
 	}
-	l.lost(err)
+	if ctx.Err() == nil { // else it was not waited for
+		l.lost(err)
+	}
 	a.At = asked // it may have been done by now, which does no harm
 	return l.keep(a)
 }
@@ -144,7 +146,7 @@ func (l *Leaver) Page(ctx context.Context, r LeaveRequest) (LeavePage, error) {
 	quick, cancel := context.WithTimeout(ctx, leavePatience)
 	defer cancel()
 	p, err := l.store.Leaving(quick, r)
-	if errs.KindOf(err) == errs.Unavailable {
+	if errs.KindOf(err) == errs.Unavailable && ctx.Err() == nil { // else it was not waited for
 		l.lost(err)
 	}
 	return p, err

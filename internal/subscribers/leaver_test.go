@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -68,6 +69,54 @@ func TestLeaveTogether(t *testing.T) {
 	if errLocked != nil || count(t, d, `SELECT count(*) FROM subscriptions WHERE state <> 'unsubscribed'`) != 0 ||
 		count(t, d, `SELECT count(*) FROM consent_log WHERE event = 'unsubscribed'`) != 33 || count(t, d, `SELECT count(*) FROM leaves`) != 33 {
 		t.Errorf("the locked one: %v", errLocked)
+	}
+}
+
+// UNS-11: what a stranger types into a form while a wish is kept does not make it void; what the reader confirms does.
+func TestKeptWishSignUp(t *testing.T) {
+	t.Parallel()
+	s, d := newStore(t)
+	l, other := newList(t, s, "daily"), newList(t, s, "weekly")
+	for _, c := range []struct {
+		who           string
+		all, confirms bool
+		form          int64 // the list that somebody signs the address up to
+		mailable      int
+	}{
+		{"one@example.org", false, false, l.ID, 0},
+		{"all@example.org", true, false, other.ID, 0},
+		{"back@example.org", true, true, other.ID, 2},
+		{"both@example.org", false, true, l.ID, 1},
+	} {
+		p := reader(t, s, l.ID, c.who)
+		// Consent that is only implied asks anew, so that a sign-up is noted.
+		if _, err := d.Exec(`UPDATE subscriptions SET expires_at = now() + interval '1 year' WHERE subscriber_id = $1`, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		asked := time.Now()
+		if _, err := s.Add(t.Context(), AddRequest{Address: c.who, ListID: c.form, Method: MethodForm}); err != nil {
+			t.Fatal(err)
+		}
+		if c.confirms {
+			if _, err := s.Confirm(t.Context(), ConfirmRequest{Subscriber: p.ID, List: c.form, Issued: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Leave(t.Context(), LeaveRequest{Subscriber: p.ID, List: l.ID, All: c.all, Method: MethodForm, At: asked}); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := d.Get(&n, `SELECT count(*) FROM mailable WHERE subscriber_id = $1`, p.ID); err != nil || n != c.mailable {
+			t.Errorf("%s is mailed for %d lists, %v; want %d", c.who, n, err, c.mailable)
+		}
+	}
+	// A sign-up that waits for its confirmation goes on waiting.
+	p, err := s.Add(t.Context(), AddRequest{Address: "new@example.org", ListID: l.ID, Method: MethodForm})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := s.Leave(t.Context(), LeaveRequest{Subscriber: p.Subscriber.ID, List: l.ID, Method: MethodForm, At: time.Now().Add(-time.Minute)}); err != nil || changed {
+		t.Errorf("%v, %v: an older wish to leave undoes a new sign-up", changed, err)
 	}
 }
 
@@ -148,5 +197,31 @@ func TestDrain(t *testing.T) {
 	}
 	if count(t, d, `SELECT count(*) FROM subscriptions WHERE frequency = 'weekly' AND paused_until > now()`) != 1 {
 		t.Error("what was chosen did not come about")
+	}
+}
+
+// Who opens a page and goes away at once says nothing about the database: others are served as ever.
+func TestPageGivenUp(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	l := newList(t, s, "daily")
+	who := reader(t, s, l.ID, "jane@example.org")
+	sp, err := spool.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sp.Close)
+	leaver := NewLeaver(s, sp, slog.New(slog.DiscardHandler))
+	r := LeaveRequest{Subscriber: who.ID, List: l.ID, Campaign: 7, Method: MethodForm}
+	if _, err := leaver.Page(t.Context(), r); err != nil { // which remembers the list
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := leaver.Page(gone, r); errs.KindOf(err) != errs.Unavailable {
+		t.Fatalf("%v: the test does not test what it says", err)
+	}
+	if done, err := leaver.Do(t.Context(), LeaveAct{Do: DoLeave, LeaveRequest: r}); err != nil || !done.Changed || done.Recorded {
+		t.Errorf("%+v, %v; want it done at once", done, err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"mailer/internal/db"
 	"mailer/internal/errs"
 	"mailer/internal/lang"
@@ -90,21 +92,11 @@ func (s *Publications) Lists(ctx context.Context, publication int64, open bool) 
 }
 
 // OpenLists returns those of the lists with these ids that anybody may sign up to, in this order.
-func (s *Publications) OpenLists(ctx context.Context, ids []int64) ([]List, error) {
+func OpenLists(ctx context.Context, q db.Q, ids []int64) ([]List, error) {
 	var lists []List
-	for _, id := range ids {
-		l, err := s.store.List(ctx, id)
-		if errs.KindOf(err) == errs.NotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if l.SignupOpen && l.ArchivedAt == nil {
-			lists = append(lists, l)
-		}
-	}
-	return lists, nil
+	err := q.SelectContext(ctx, &lists, `SELECT `+listColumns+` FROM lists
+		WHERE id = ANY ($1) AND signup_open AND archived_at IS NULL ORDER BY array_position($1, id)`, pq.Array(ids))
+	return lists, db.Err(err, "find the lists")
 }
 
 // checkPublication returns p trimmed and with its defaults, or an errs.Invalid about each column that is wrong, joined.

@@ -40,8 +40,13 @@ const topicColumns = `id, list_id, bit, slug, name, description, created_at, ret
 
 // Of returns the topics of a list in the order of their making, with retired ones only when asked for.
 func (t *Topics) Of(ctx context.Context, list int64, retired bool) ([]Topic, error) {
+	return TopicsOf(ctx, t.store.db, list, retired)
+}
+
+// TopicsOf is Of, also within a transaction.
+func TopicsOf(ctx context.Context, q db.Q, list int64, retired bool) ([]Topic, error) {
 	topics := []Topic{}
-	err := t.store.db.SelectContext(ctx, &topics, `SELECT `+topicColumns+` FROM topics
+	err := q.SelectContext(ctx, &topics, `SELECT `+topicColumns+` FROM topics
 		WHERE list_id = $1 AND ($2 OR retired_at IS NULL) ORDER BY bit`, list, retired)
 	return topics, db.Err(err, "read the topics")
 }

@@ -21,7 +21,8 @@ func TestDOI01DoubleOptIn(t *testing.T) {
 	j := newJoining(t, nil)
 	const path, who = "/subscribe/daily", "new@example.org"
 	form := j.do("GET", path, "")
-	if form.status != 200 || !strings.Contains(form.body, "The Daily &amp; Co") || form.header.Get("Referrer-Policy") != "same-origin" {
+	if form.status != 200 || !strings.Contains(form.body, "The Daily &amp; Co") || form.header.Get("Referrer-Policy") != "same-origin" ||
+		!strings.Contains(form.body, "<title>Get The Daily &amp; Co by mail · The Daily &amp; Co</title>") {
 		t.Errorf("%d %v\n%s", form.status, form.header, form.body)
 	}
 	a := j.join(path, who, "Referer", ownOrigin+path)
@@ -258,6 +259,8 @@ func TestLatestIssue(t *testing.T) {
 	j.exec(`UPDATE sends SET state = 'cancelled', finished_at = now() WHERE campaign_id = 43`)
 	j.launch(44, "For a few")
 	j.exec(`UPDATE sends SET rule = '{}' WHERE campaign_id = 44`)
+	j.launch(45, "Tried on some first")
+	j.exec(`UPDATE sends SET slice_state = 'out' WHERE campaign_id = 45`)
 	if a := j.do("GET", link, ""); !strings.Contains(a.body, `name="latest"`) {
 		t.Errorf("the latest issue is not offered:\n%s", a.body)
 	}

@@ -63,12 +63,16 @@ type button struct {
 	Value string
 }
 
+// markup is the tags of a heading, which a title cannot have.
+var markup = regexp.MustCompile(`<[^>]*>`)
+
 // Title returns the heading and the newsletter.
 func (p page) Title() template.HTML {
+	heading := template.HTML(markup.ReplaceAllString(string(p.Heading), "")) // #nosec G203 -- what was escaped is escaped yet
 	if p.Brand == "" {
-		return p.Heading
+		return heading
 	}
-	return p.Heading + " · " + template.HTML(template.HTMLEscapeString(p.Brand))
+	return heading + " · " + template.HTML(template.HTMLEscapeString(p.Brand))
 }
 
 // HomeName returns the host of the publication's home page.

@@ -200,7 +200,7 @@ func TestPreferencesUndo(t *testing.T) {
 			f.Set("until.daily", day)
 		},
 		"leaving": func(f url.Values) { f.Del("on.daily") },
-		"person":  func(f url.Values) { f.Set("language", "fr"); f.Set("tracking", "1") },
+		"person":  func(f url.Values) { f.Set("language", "fr") },
 	} {
 		before := c.chosen(c.list)
 		a := c.save(c.path, change)
@@ -439,6 +439,32 @@ func TestUNS20Separation(t *testing.T) {
 	}
 }
 
+// A mail may have been passed on: its link does not agree to anything in the reader's place, but takes back what they agreed to. A
+// fresh link does both, and is mailed to nobody who must not be mailed.
+func TestPreferencesConsent(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t)
+	tracked := func() int { return c.count(`SELECT count(*) FROM subscribers WHERE tracking`) }
+	c.post(c.path, "action=save&was-tracking=off&tracking=on")
+	c.post(c.path, "action=revert&was-tracking=off&tracking=on")
+	if strings.Contains(c.do("GET", c.path, "").body, `name="tracking"`) || tracked() != 0 {
+		t.Error("whoever has a mail can agree for its reader")
+	}
+	proof := c.proof(links.ActPersonal, c.list.ID, time.Now())
+	if c.save(proof, func(f url.Values) { f.Set("tracking", "on") }); tracked() != 1 {
+		t.Error("a reader cannot agree")
+	}
+	if a := c.save(c.path, func(f url.Values) { f.Del("tracking") }); tracked() != 0 || strings.Contains(a.body, `name="was-tracking"`) {
+		t.Errorf("a reader cannot take it back, or the page offers to give it again:\n%s", a.body)
+	}
+	c.exec(`INSERT INTO suppressions (address_hash, address, reason) SELECT address_hash, address, 'complaint' FROM subscribers`)
+	a := c.post(c.path, "action=fresh")
+	late := c.post(c.proof(links.ActPersonal, c.list.ID, time.Now().Add(-2*time.Hour)), "action=fresh")
+	if n := c.count(`SELECT count(*) FROM outbox`); n != 0 || a.status != 200 || late.status != 200 {
+		t.Errorf("%d mails to somebody who complained (%d, %d)", n, a.status, late.status)
+	}
+}
+
 // A form that another site sends does nothing; one without an Origin, or with that of a page that keeps itself to itself, does.
 func TestPreferencesOrigin(t *testing.T) {
 	t.Parallel()
@@ -585,6 +611,13 @@ func TestAddressChange(t *testing.T) {
 	}
 	if a := c.do("GET", c.proof(links.ActPersonal, c.list.ID, time.Now().Add(2*time.Second)), ""); !strings.Contains(a.body, "known@example.net") {
 		t.Errorf("a proof mailed after the change opens nothing:\n%s", a.body)
+	}
+	// Somebody else has the old address now: it is no part of this reader any more.
+	if _, err := c.store.Add(t.Context(), subscribers.AddRequest{Address: "jane.doe@example.org", ListID: c.open.ID, Source: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := c.store.Records().Find(t.Context(), c.person.ID); err != nil || slices.Contains(id.Addresses(), "jane.doe@example.org") {
+		t.Errorf("%v, %v: what is sent to the next owner of the old address would be given away", id.Addresses(), err)
 	}
 	// UNS-09: links in old mails of both work.
 	for _, l := range []links.Leave{{Subscriber: other.Subscriber.ID, List: c.open.ID, Campaign: 3}, {Subscriber: c.person.ID, List: c.list.ID, Campaign: 7}} {

@@ -83,7 +83,8 @@ type centreView struct {
 	Language []option
 	Spoken   string // the language as it is, which the form carries with it
 	Tongue   string // as it is chosen
-	Consent  bool // to the counting of links can be given or taken back: to give it takes a proof of who does
+	Reach    bool   // a fresh link can be mailed
+	Consent  bool   // to the counting of links can be given or taken back: to give it takes a proof of who does
 	Tracking bool
 	Tracked  string // as it is: on or off
 }
@@ -121,7 +122,7 @@ type topicView struct {
 func (s *site) showCentre(w http.ResponseWriter, r *http.Request, v visit, out outcome) {
 	words := v.words
 	view := centreView{W: words, Wrong: first(out.wrong), Proven: v.Proven, Stop: !v.centre.LeftAll && !v.centre.Barred,
-		Spoken: v.centre.Reader.Language, Tongue: v.centre.Reader.Language, Consent: v.Proven || v.centre.Tracking, Tracking: v.centre.Tracking, Tracked: "off"}
+		Spoken: v.centre.Reader.Language, Tongue: v.centre.Reader.Language, Reach: !v.centre.Barred, Consent: v.Proven || v.centre.Tracking, Tracking: v.centre.Tracking, Tracked: "off"}
 	if v.centre.Tracking {
 		view.Tracked = "on"
 	}

@@ -1,5 +1,5 @@
-// Package public answers readers over HTTP: leaving, confirming, viewing a campaign in the browser and following the
-// button of an appeal. It needs no cookies, no scripts and no sessions; what a link may do is in its token.
+// Package public answers readers over HTTP: joining and confirming, choosing, leaving, seeing and erasing their data, the archive, and
+// the button of an appeal. It needs no cookies, no scripts and no sessions; what a link may do is in its token.
 package public
 
 import (
@@ -56,7 +56,7 @@ type site struct {
 	past     past
 }
 
-// New returns the handler of the public pages: /u/, /c/, /v/ and /give/ with a token, /healthz and /readyz.
+// New returns the handler of the public pages, of the archive, and of /healthz and /readyz.
 func New(d Deps) http.Handler {
 	if d.TrustedProxies == nil {
 		d.TrustedProxies = loopback

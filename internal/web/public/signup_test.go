@@ -191,7 +191,12 @@ func TestDOI07Versions(t *testing.T) {
 			t.Errorf("%.40q: %d", page, a.status)
 		}
 	}
+	// So may the host that a request names: it is answered, since a machine has several, but it is no evidence.
+	j.joinWith(path, url.Values{"address": {"host@example.org"}, "stamp": {j.stamp(path, 10*time.Second)}}, "Origin", "https://evil.example", "Host", "evil.example")
 	j.work()
+	if n := j.count(`SELECT count(*) FROM subscribers WHERE canonical = 'host@example.org'`); n != 1 {
+		t.Errorf("by another name of the machine nobody can sign up")
+	}
 	if n := j.count(`SELECT count(*) FROM consent_log WHERE source_url NOT IN ('` + ownOrigin + path + `', '` + ownOrigin + `/%FF', 'https://partner.example/news/today') AND event = 'signed_up'`); n != 0 {
 		t.Errorf("%d strange pages are kept", n)
 	}
@@ -253,6 +258,8 @@ func TestClosedList(t *testing.T) {
 		"page":           j.do("GET", "/subscribe/list-0", ""),
 		"form":           j.joinWith("/subscribe/list-0", url.Values{"address": {"x@example.org"}, "stamp": {stamp}}),
 		"no publication": j.do("GET", "/subscribe/to/nobody", ""),
+		"no text":        j.do("GET", "/subscribe/%ff", ""),
+		"with a zero":    j.do("GET", "/subscribe/to/a%00", ""),
 	} {
 		if a.status != 404 || a.body != missing.body {
 			t.Errorf("%s: %d\n%s", name, a.status, a.body)
@@ -386,20 +393,26 @@ func TestSEC23LimitsByNetwork(t *testing.T) {
 	for name, tc := range map[string]struct {
 		trusted []netip.Prefix
 		header  func(i int) string
-		busy    int
+		busy    int // of eight, or of 28 from one site
 		network string
 	}{
 		"no proxy is trusted":    {[]netip.Prefix{}, func(i int) string { return fmt.Sprintf("203.0.%d.1", i) }, 0, ""}, // all from loopback, which tells nothing
 		"through the proxy":      {nil, func(i int) string { return fmt.Sprintf("203.0.%d.1", i) }, 0, "203.0.0.1"},
 		"forged before it":       {nil, func(i int) string { return fmt.Sprintf("203.0.%d.1, 198.51.100.%d", i, i) }, 3, "198.51.100.0"},
 		"one customer's network": {nil, func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i) }, 3, "2001:db8::1"},
+		"one site's networks":    {nil, func(i int) string { return fmt.Sprintf("2001:db8:0:%x00::1", i) }, 3, "2001:db8::1"},
+		"many sites":             {nil, func(i int) string { return fmt.Sprintf("2001:db8:%x::1", i) }, 0, "2001:db8::1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := newJoining(t, func(d *signup.Deps, p *public.Deps) { d.Caps.Network, p.TrustedProxies = 5, tc.trusted })
 			stamp := j.stamp("/subscribe/daily", 10*time.Second)
 			busy := 0
-			for i := range 8 {
+			n := 8
+			if name == "one site's networks" {
+				n = 28 // five times as many as one network's, and three
+			}
+			for i := range n {
 				a := j.joinWith("/subscribe/daily", url.Values{"address": {fmt.Sprintf("r%d@example.org", i)}, "stamp": {stamp}}, "X-Forwarded-For", tc.header(i))
 				if a.status != 429 {
 					continue

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mailer/internal/errs"
 	"mailer/internal/lang"
@@ -37,7 +38,8 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request, find func() (si
 	if !allow(w, r, "GET, HEAD, POST, OPTIONS", reading(r) || r.Method == http.MethodPost) {
 		return
 	}
-	if s.Signup == nil {
+	// No name has such octets, and the database would refuse to look for one.
+	if s.Signup == nil || !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0) {
 		s.invalid(w, r, http.StatusNotFound)
 		return
 	}
