@@ -65,9 +65,15 @@ func (c *campaignListCmd) Run(ctx context.Context, p *program) error {
 		}
 		return list(p, all, "There are no such campaigns.", []string{"ID", "LIST", "DIGEST", "EDITION", "STATE", "SEND AT", "SUBJECT", "BECAUSE"},
 			func(cm campaigns.Campaign) []any {
-				return []any{cm.ID, cm.List, cm.Digest, cm.Edition, stateOf(cm), cm.SendAt, shorten(cm.Subject, 60), shorten(cmp.Or(cm.SendReason, cm.Reason), 80)}
+				return []any{cm.ID, cm.List, cm.Digest, cm.Edition, stateOf(cm), cm.SendAt, shorten(cm.Subject, 60), because(cm)}
 			})
 	})
+}
+
+// because is why a campaign is in its state. It is never empty: a row without a last cell would not make room for its subject, and
+// the reasons of others would stand anywhere.
+func because(c campaigns.Campaign) string {
+	return cmp.Or(shorten(cmp.Or(c.SendReason, c.Reason), 80), "-")
 }
 
 // stateOf is the state of the campaign, or of its send once it has one.
@@ -101,8 +107,12 @@ func (c *campaignShowCmd) Run(ctx context.Context, p *program) error {
 		if out.Whom, out.Problems, err = a.campaigns.Inspect(ctx, c.ID); err != nil {
 			return err
 		}
+		whose, err := a.whoseNow(ctx, cm)
+		if err != nil {
+			return err
+		}
 		return p.show(out, func(w io.Writer) {
-			writeCampaign(w, cm)
+			writeCampaign(w, cm, whose)
 			writeWhom(w, out.Whom)
 			for _, pr := range out.Problems {
 				fmt.Fprintf(w, "%s: %s\n", pr.Level, cell(pr.Message))
@@ -126,7 +136,7 @@ func writeWhom(w io.Writer, to campaigns.Whom) {
 // showCampaign prints a campaign and, for people, what may come next.
 func showCampaign(p *program, c campaigns.Campaign, next string) error {
 	return p.show(c, func(w io.Writer) {
-		writeCampaign(w, c)
+		writeCampaign(w, c, whoseOf(c))
 		if next != "" {
 			fmt.Fprintf(w, "\n%s\n", next)
 		}
@@ -138,13 +148,13 @@ func nextSteps(c campaigns.Campaign) string {
 	return fmt.Sprintf("Look at it: mailer campaigns preview %d\nSend it: mailer campaigns start %d", c.ID, c.ID)
 }
 
-func writeCampaign(w io.Writer, c campaigns.Campaign) {
+func writeCampaign(w io.Writer, c campaigns.Campaign, whose string) {
 	state := stateOf(c)
 	if c.Reason != "" {
 		state += ": " + c.Reason
 	}
 	pairs(w, "campaign", c.ID, "name", c.Name, "list", c.List, "digest", c.Digest, "edition", c.Edition, "state", state,
-		"subject", c.Subject, "preheader", c.Preheader, "stories", c.StoryCount, "for", whoseOf(c), "launched with", careOf(c), "send at", c.SendAt, "approved by", c.ApprovedBy,
+		"subject", c.Subject, "preheader", c.Preheader, "stories", c.StoryCount, "for", whose, "launched with", careOf(c), "send at", c.SendAt, "approved by", c.ApprovedBy,
 		"launched", c.LaunchedAt)
 	for _, b := range c.Blocks {
 		for _, s := range b.Stories {
@@ -167,14 +177,24 @@ func writeCampaign(w io.Writer, c campaigns.Campaign) {
 func whoseOf(c campaigns.Campaign) string {
 	switch c.Frequency {
 	case delivery.FrequencyEach:
-		if c.LaunchedAt == nil {
-			return "readers of each edition; of the weekly one too while the list has none"
-		}
 		return "readers of each edition"
 	case delivery.FrequencyWeekly:
 		return "readers of the weekly edition"
 	}
 	return ""
+}
+
+// whoseNow is whoseOf, with what would become of those who chose weekly if the campaign were launched now.
+func (a *app) whoseNow(ctx context.Context, c campaigns.Campaign) (string, error) {
+	whose := whoseOf(c)
+	if c.Frequency != delivery.FrequencyEach || c.LaunchedAt != nil {
+		return whose, nil
+	}
+	weekly, err := a.campaigns.Digests.Weekly(ctx, c.ListID)
+	if err == nil && !weekly {
+		whose += ", and those who chose weekly: the list has no weekly digest now"
+	}
+	return whose, err
 }
 
 // careOf says what was set for the launch of this campaign; what was not set is as the service has it.

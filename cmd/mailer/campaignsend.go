@@ -73,6 +73,9 @@ func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
+		if err := cm.Startable(); err != nil { // nobody is asked about what cannot be
+			return err
+		}
 		if !c.Yes {
 			to, err := a.readersOf(ctx, cm.ID, l)
 			if err != nil {

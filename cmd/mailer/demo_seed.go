@@ -27,7 +27,7 @@ func (d *demoRun) seedList(ctx context.Context) (subscribers.List, error) {
 		Slug: demoList, Name: "The Quayside Morning", Description: "What the Review found out since yesterday, every weekday at seven.",
 		FromName: "The Quayside Review", FromAddress: "morning@example.org", ReplyTo: "editors@example.org",
 		LegalName: "Quayside Review Cooperative", PostalAddress: "14 Cooper Street\nEastwater EW1 4QR", Contact: "editors@example.org",
-		HomeURL: d.news.Base + "/", Language: "en", TimeZone: "Europe/London", AccentColour: "#1f4e79", PaperColour: "#fdfdfb", SignupOpen: true,
+		HomeURL: d.news.Base + "/", Language: "en", TimeZone: "Europe/London", AccentColour: "#1f4e79", PaperColour: "#fdfdfb", SignupOpen: true, ArchiveOpen: true,
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,12 +32,21 @@ func TestDemo(t *testing.T) {
 	if len(first.Why) != 2 || first.Appealed+first.Supporters != 45 || first.Supporters == 0 {
 		t.Errorf("why %v, appeal to %d, supporters %d", first.Why, first.Appealed, first.Supporters)
 	}
-	if !strings.Contains(first.Leave, "/u/") || !strings.Contains(first.Mail, "/m/") {
-		t.Errorf("addresses %q, %q", first.Leave, first.Mail)
+	if !strings.Contains(first.Leave, "/u/") || !strings.Contains(first.Mail, "/m/") || !strings.Contains(first.Choices, "/p/") || !strings.Contains(first.Archive, "/archive/morning") {
+		t.Errorf("addresses %q, %q, %q, %q", first.Leave, first.Mail, first.Choices, first.Archive)
+	}
+	var stderr bytes.Buffer
+	p := &program{env: []string{"MAILER_HOME=" + home, "PATH=" + t.TempDir()}, stdout: io.Discard, stderr: &stderr, stdin: strings.NewReader("")}
+	if status := p.run(t.Context(), []string{"subscribers", "leave", "farid@example.net", "--list", "morning"}); status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr.String())
 	}
 	second := run()
-	if !second.Again || second.Campaign != first.Campaign || second.Accepted != 45 || second.Caught != 45 {
+	if !second.Again || second.Campaign != first.Campaign || second.Accepted != 45 {
 		t.Errorf("the second run: %+v", second)
+	}
+	// What was sent does not change with who comes and goes.
+	if second.Readers != 50 || second.Skipped != 5 || second.Appealed != first.Appealed || second.Supporters != first.Supporters || second.Mail != first.Mail {
+		t.Errorf("the second run mixes then and now: %+v", second)
 	}
 }
 

@@ -19,7 +19,7 @@ type subscriberImportCmd struct {
 	List      string            `short:"l" help:"Which list."`
 	Source    string            `help:"Where these people's consent comes from."`
 	Wording   string            `help:"What they were told when they agreed."`
-	Confirmed bool              `help:"They agreed already; without it they start as pending."`
+	Confirmed bool              `help:"They agreed already; without it they start as pending, and get nothing until they confirm (see: mailer subscribers ask)."`
 	Status    string            `placeholder:"STATUS" help:"Status of rows that name none, such as unsubscribed for a list of those who left."`
 	Expires   string            `placeholder:"DATE" help:"The consent is only implied and ends on that day (UTC), such as 2027-01-31."`
 	Map       map[string]string `placeholder:"COLUMN=WHAT" mapsep:"none" help:"What a column holds: email, name, language …, attribute:NAME, or - to leave it out. May be repeated."`
@@ -80,12 +80,12 @@ func (c *subscriberImportCmd) Run(ctx context.Context, p *program) error {
 		show, shown := p.progress("rows")
 		report, err := a.subscribers.Import(ctx, r, func(n subscribers.ImportProgress) { show(n.Rows) })
 		shown()
-		if err != nil && report.ImportID == 0 && !report.DryRun {
-			return err
+		if err != nil && (report.Rows == 0 || report.ImportID == 0 && !report.DryRun) {
+			return err // nothing was done, or would be
 		}
 		report.Hints = append(skipped, report.Hints...)
 		// An import that was cut short reports what it did before it says why it ended.
-		if showErr := p.show(report, func(w io.Writer) { writeImport(w, report) }); showErr != nil {
+		if showErr := p.show(report, func(w io.Writer) { writeImport(w, report, c.List) }); showErr != nil {
 			return showErr
 		}
 		if err == nil && report.Rows > 0 && report.Rejected == report.Rows {
@@ -163,7 +163,8 @@ func (p *program) progress(what string) (show func(int64), done func()) {
 		}
 }
 
-func writeImport(w io.Writer, r subscribers.ImportReport) {
+// writeImport tells of an import into a list, which a resume may not name.
+func writeImport(w io.Writer, r subscribers.ImportReport, list string) {
 	if len(r.Columns) > 0 {
 		fmt.Fprintf(w, "columns: %s\n", cell(strings.Join(r.Columns, ", ")))
 	}
@@ -175,6 +176,14 @@ func writeImport(w io.Writer, r subscribers.ImportReport) {
 	}
 	fmt.Fprintf(w, "%d rows: %d added, %d updated, %d unchanged, %d not brought back, %d opted out, %d duplicates, %d rejected\n",
 		r.Rows, r.Added, r.Updated, r.Unchanged, r.Suppressed, r.OptedOut, r.Duplicates, r.Rejected)
+	if r.Pending > 0 {
+		are := "are"
+		if r.DryRun {
+			are = "would be"
+		}
+		fmt.Fprintf(w, "%d of those added %s pending: they get no mail and are not asked, and are forgotten after MAILER_KEEP_PENDING (30 days).\n"+
+			"To ask them to confirm: mailer subscribers ask --list %s\n", r.Pending, are, cmp.Or(list, "LIST"))
+	}
 	if r.Resumed > 0 {
 		fmt.Fprintf(w, "%d of them had been done before; their notes are not repeated\n", r.Resumed)
 	}

@@ -56,7 +56,7 @@ type listFields struct {
 	PaperColour    *string `toml:"paper_colour" help:"Colour of the background, such as #fdfdfb."`
 	SignupOpen     *bool   `toml:"signup_open" name:"signup-open" negatable:"" help:"Whether anybody may sign up on the public page."`
 	ArchiveOpen    *bool   `toml:"archive_open" name:"archive-open" negatable:"" help:"Whether past campaigns stand on public pages."`
-	NoWelcome      *bool   `toml:"no_welcome" name:"no-welcome" help:"Send no welcome mail to who confirms."`
+	Welcome        *bool   `toml:"welcome" negatable:"" help:"Whether those who confirm get a welcome mail; they do unless it is switched off."`
 }
 
 // apply sets what was given.
@@ -75,10 +75,13 @@ func (f listFields) apply(l *subscribers.List) {
 			*s.to = *s.from
 		}
 	}
-	for _, s := range []struct{ from, to *bool }{{f.SignupOpen, &l.SignupOpen}, {f.ArchiveOpen, &l.ArchiveOpen}, {f.NoWelcome, &l.NoWelcome}} {
+	for _, s := range []struct{ from, to *bool }{{f.SignupOpen, &l.SignupOpen}, {f.ArchiveOpen, &l.ArchiveOpen}} {
 		if s.from != nil {
 			*s.to = *s.from
 		}
+	}
+	if f.Welcome != nil {
+		l.NoWelcome = !*f.Welcome
 	}
 	if f.LogoWidth != nil {
 		l.LogoWidth = *f.LogoWidth

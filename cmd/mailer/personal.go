@@ -58,7 +58,9 @@ func (c *subscriberConsentCmd) Run(ctx context.Context, p *program) error {
 			return record.HTML(p.stdout)
 		}
 		return p.show(record.Sections, func(w io.Writer) {
-			fmt.Fprintf(w, "%s\n%s\n", record.Words.T("data.record", cell(record.Address)), record.Words.T("data.made", record.MadeAt))
+			for _, line := range record.Head() {
+				fmt.Fprintln(w, cell(line))
+			}
 			record.Text(w, clean)
 		})
 	})

@@ -225,14 +225,12 @@ func (c *segmentCountCmd) Run(ctx context.Context, p *program) error {
 func (a *app) ruleOf(ctx context.Context, text string) (audience.Rule, error) {
 	r, err := audience.Parse(text)
 	if err == nil {
-		return r, nil
+		return r, a.audience.Check(ctx, r)
 	}
-	g, notFound := a.audience.Get(ctx, strings.TrimSpace(text))
-	if errs.KindOf(notFound) == errs.NotFound {
-		if !strings.ContainsAny(strings.TrimSpace(text), " \t\n") {
-			return r, notFound
-		}
+	slug := strings.TrimSpace(text)
+	if !audience.IsSlug(slug) {
 		return r, err
 	}
-	return g.Rule, notFound
+	g, err := a.audience.Get(ctx, slug)
+	return g.Rule, err
 }

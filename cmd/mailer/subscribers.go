@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ type subscribersCmd struct {
 	Add     subscriberAddCmd     `cmd:"" help:"Put one person on a list."`
 	Import  subscriberImportCmd  `cmd:"" help:"Put the people of a CSV file on a list."`
 	Imports subscriberImportsCmd `cmd:"" help:"List the imports, also those that were broken off."`
+	Ask     subscriberAskCmd     `cmd:"" help:"Ask people to confirm who were imported as pending."`
 	Export  subscriberExportCmd  `cmd:"" help:"Write everybody on a list as CSV."`
 	Show    subscriberShowCmd    `cmd:"" help:"Show one person: subscriptions, and how consent came about."`
 	Leave   subscriberLeaveCmd   `cmd:"" help:"Take a person off a list who asked for it by other means."`
@@ -35,6 +37,7 @@ is for people who agreed elsewhere, and --source says where. No import lifts a s
 Examples:
   mailer subscribers add ada@example.org --list weekly --name "Ada"
   mailer subscribers import readers.csv --list weekly --confirmed --source "sign-up sheets, book fair 2026"
+  mailer subscribers ask --list weekly
   mailer subscribers export --list weekly --output readers.csv
   mailer subscribers show ada@example.org
   mailer subscribers data ada@example.org --json > ada.json
@@ -159,12 +162,20 @@ func (c *subscriberShowCmd) Run(ctx context.Context, p *program) error {
 				"supporter", person.Supporter, "provider", person.Provider, "since", person.CreatedAt,
 				"not mailed because", strings.Join(person.Suppressed, ", "))
 			fmt.Fprintln(w)
-			table(w, []string{"LIST", "STATE", "CHOSEN", "CONFIRMED", "LEFT", "SOURCE"}, subs, func(s subscribers.Subscription) []any {
-				return []any{s.List, s.State, chosen(s), s.ConfirmedAt, s.UnsubscribedAt, s.Source}
+			table(w, []string{"LIST", "STATE", "CHOSEN", "CONFIRMED", "CONSENT ENDS", "LEFT", "SOURCE"}, subs, func(s subscribers.Subscription) []any {
+				return []any{s.List, s.State, chosen(s), s.ConfirmedAt, s.ExpiresAt, s.UnsubscribedAt, s.Source}
 			})
+			slugs := map[int64]string{}
+			for _, s := range subs {
+				slugs[s.ListID] = s.List
+			}
 			fmt.Fprintln(w)
-			table(w, []string{"WHEN", "EVENT", "BY", "SOURCE", "WORDING"}, consent, func(e subscribers.Consent) []any {
-				return []any{e.At, e.Event, e.Method, e.Source, shorten(e.Wording, 60)}
+			table(w, []string{"WHEN", "LIST", "EVENT", "BY", "SOURCE", "WORDING"}, consent, func(e subscribers.Consent) []any {
+				of := "all"
+				if e.ListID != nil {
+					of = cmp.Or(slugs[*e.ListID], fmt.Sprint("list ", *e.ListID)) // a list that they are not on any more has its number
+				}
+				return []any{e.At, of, e.Event, e.Method, e.Source, shorten(e.Wording, 60)}
 			})
 		})
 	})

@@ -133,7 +133,7 @@ func showTopic(p *program, l subscribers.List, t subscribers.Topic, err error) e
 type subscriberChooseCmd struct {
 	Address string  `arg:"" help:"Mail address."`
 	List    string  `required:"" short:"l" help:"Which list."`
-	Every   string  `enum:"edition,week," default:"" help:"How often: edition or week."`
+	Every   string  `placeholder:"each|weekly" help:"How often: each edition, or weekly."`
 	Pause   string  `placeholder:"DAY" help:"No mail until this day, such as 2027-01-31; none ends a pause."`
 	Off     *string `placeholder:"TOPICS" help:"Topics that are not wanted, with commas between; none: all are wanted."`
 }
@@ -149,10 +149,13 @@ func (c *subscriberChooseCmd) Run(ctx context.Context, p *program) error {
 		}
 		r := subscribers.ChoiceRequest{Subscriber: person.ID, List: l.ID, Method: subscribers.MethodAdmin}
 		switch c.Every {
-		case "edition":
+		case "":
+		case "each", "edition":
 			r.Frequency = new(subscribers.EachEdition)
-		case "week":
+		case "weekly", "week":
 			r.Frequency = new(subscribers.Weekly)
+		default:
+			return errs.New(errs.Usage, "--every: %q is neither each nor weekly", c.Every)
 		}
 		if r.PauseUntil, err = pauseUntil(c.Pause, l.TimeZone); err != nil {
 			return err
@@ -210,6 +213,12 @@ func pauseUntil(day, zone string) (*time.Time, error) {
 	until, err := time.ParseInLocation(time.DateOnly, day, z)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Usage, "--pause: %q is no day; write it like 2027-01-31", day)
+	}
+	switch now := time.Now(); {
+	case !until.After(now):
+		return nil, errs.Field("--pause", "%s is over already; name a day to come", day)
+	case until.After(now.Add(subscribers.MaxPause)):
+		return nil, errs.Field("--pause", "%s is too far; a pause can last a year at most", day)
 	}
 	return &until, nil
 }

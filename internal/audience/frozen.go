@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"mailer/internal/db"
@@ -103,11 +105,11 @@ func (s *Store) resolve(ctx context.Context, f *Frozen, t *Test) error {
 	case t.Field == fieldTopic:
 		topic, err := s.lists.Topics.Find(ctx, list, t.Name)
 		if errs.KindOf(err) == errs.NotFound {
-			of := "the list"
-			if slug != "" {
-				of = "the list " + slug
+			l, err := s.lists.List(ctx, list)
+			if err != nil {
+				return err
 			}
-			return errs.Field("rule", "%s has no topic %q; see: mailer topics", of, t.Name)
+			return errs.Field("rule", "the list %s has no topic %q; see: mailer topics %s", l.Slug, t.Name, l.Slug)
 		} else if err != nil {
 			return err
 		}
@@ -144,10 +146,13 @@ func (s *Store) listID(ctx context.Context, slug string) (int64, error) {
 	return l.ID, err
 }
 
-// check looks at what a rule names before it is saved: lists and campaigns have to exist, topics of a list that it names too. A
-// topic of "the list of the send" is known only when it is used.
-func (s *Store) check(ctx context.Context, r Rule) error {
+// Check looks at what a rule names before it is saved or tried: lists, campaigns and providers have to exist, topics of a list that
+// it names too. A topic of "the list of the send" is known only when it is used. Errors: Invalid, with what there is.
+func (s *Store) Check(ctx context.Context, r Rule) error {
 	return r.each(func(t *Test) error {
+		if t.Field == fieldProvider {
+			return checkProviders(t.Values)
+		}
 		var list int64
 		for _, slug := range []string{t.List, map[bool]string{true: t.Name}[t.Field == fieldList]} {
 			if slug == "" {
@@ -175,4 +180,15 @@ func (s *Store) check(ctx context.Context, r Rule) error {
 		}
 		return nil
 	})
+}
+
+// checkProviders refuses what no reader can have.
+func checkProviders(names []string) error {
+	known := subscribers.Providers()
+	for _, name := range names {
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+			return errs.Field("rule", "there is no provider %q; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }

@@ -388,6 +388,9 @@ func hidden(c rune) bool {
 	return unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control) || c == 0x2028 || c == 0x2029
 }
 
+// IsSlug reports whether a text has the form of the short name of a segment.
+func IsSlug(s string) bool { return isSlug(s) }
+
 func isSlug(s string) bool { return len(s) <= 50 && slugRE.MatchString(s) }
 
 func isDate(s string) bool {

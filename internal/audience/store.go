@@ -121,7 +121,7 @@ func (s *Store) checked(ctx context.Context, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.check(ctx, r); err != nil {
+	if err := s.Check(ctx, r); err != nil {
 		return "", err
 	}
 	data, err := r.marshal()

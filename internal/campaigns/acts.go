@@ -142,11 +142,11 @@ func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (
 	if err != nil {
 		return c, err
 	}
+	if err := c.Startable(); err != nil {
+		return c, err
+	}
 	now := s.Now()
-	switch {
-	case !c.open() && c.State != Held:
-		return c, conflict(c, "it can no longer be started")
-	case c.State == Approved && c.CheckUntil != nil && now.Before(*c.CheckUntil):
+	if c.State == Approved && c.CheckUntil != nil && now.Before(*c.CheckUntil) {
 		return c, conflict(c, "it is about to be launched this minute")
 	}
 	p, err := s.prepare(ctx, c)

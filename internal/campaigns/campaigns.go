@@ -149,6 +149,14 @@ type Campaign struct {
 // byHand reports that no schedule made it.
 func (c *Campaign) byHand() bool { return strings.HasPrefix(c.Edition, "manual-") }
 
+// Startable returns an errs.Conflict where the state of the campaign does not let it be started any more.
+func (c *Campaign) Startable() error {
+	if c.open() || c.State == Held {
+		return nil
+	}
+	return conflict(*c, "it can no longer be started")
+}
+
 // open reports that it may still go out by itself.
 func (c *Campaign) open() bool { return c.State == Draft || c.State == InReview || c.State == Approved }
 

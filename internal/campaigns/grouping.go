@@ -71,7 +71,7 @@ func (g grouping) of(r Reader) (uint64, error) {
 	}
 	for _, slug := range r.TopicsOff {
 		if !slices.ContainsFunc(g.offered, func(t subscribers.Topic) bool { return t.Slug == slug }) {
-			return 0, errs.Field("topic", "the list has no topic %q; see: mailer topics", slug)
+			return 0, errs.Field("topic", "the list has no topic %q; see: mailer topics LIST", slug)
 		}
 		if n := g.Topics[slug]; n != 0 {
 			groups &^= 1 << n

@@ -17,7 +17,7 @@ func (s *Service) checkTopic(ctx context.Context, l subscribers.List, field, slu
 	t, err := s.Lists.Topics.Find(ctx, l.ID, slug)
 	switch {
 	case errs.KindOf(err) == errs.NotFound:
-		return errs.Field(field, "the list %s has no topic %q; see: mailer topics", l.Slug, slug)
+		return errs.Field(field, "the list %s has no topic %q; see: mailer topics %s", l.Slug, slug, l.Slug)
 	case err != nil:
 		return err
 	case t.RetiredAt != nil && !retired:

@@ -136,6 +136,9 @@ func Load(path string, environ []string, flags ...Flag) (*Config, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
+	if c.Keep.Networks < c.Keep.FullNetworks && !c.IsDefault(prefix+"KEEP_FULL_NETWORKS") {
+		c.Warnings = append(c.Warnings, "MAILER_KEEP_NETWORKS is shorter than MAILER_KEEP_FULL_NETWORKS: networks go after "+showDays(c.Keep.Networks)+", before they would be shortened")
+	}
 	return c, nil
 }
 

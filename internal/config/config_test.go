@@ -235,6 +235,8 @@ func TestWarnings(t *testing.T) {
 		"group may read":           {`secret = "` + goodSecret + `"`, 0o640, "", ""},
 		"mistyped variable":        {"", 0o600, "MAILER_CONECTIONS=3", "did you mean MAILER_CONNECTIONS?"},
 		"for tests":                {"", 0o600, "MAILER_TEST_DSN=x", ""},
+		"whole after it is gone":   {`keep_networks = "10d"` + "\n" + `keep_full_networks = "20d"`, 0o600, "", "MAILER_KEEP_NETWORKS is shorter"},
+		"gone before the default":  {`keep_networks = "10d"`, 0o600, "", ""},
 		"made by a platform":       {"", 0o600, "MAILER_PORT_8025_TCP_ADDR=10.0.0.1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,7 +80,7 @@ var settings = []setting{
 		set:  func(c *Config, v string) error { c.MailDomain = strings.ToLower(v); return checkDomain(v) },
 		get:  func(c *Config) string { return c.MailDomain }},
 	{Name: "MAILER_HOME", Default: ".mailer", Example: "/var/lib/mailer",
-		Help: "folder for what a sender remembers of its database, and for what development mode keeps: private Postgres, generated secret, caught mail",
+		Help: "folder for what readers asked for while the database was away (spool), what a sender remembers of its database, and what development mode keeps: private Postgres, generated secret, caught mail",
 		set:  func(c *Config, v string) error { c.Home = v; return nil },
 		get:  func(c *Config) string { return c.Home }},
 	{Name: "MAILER_DKIM_DIR", Example: "/var/lib/mailer/dkim",

@@ -6,6 +6,7 @@ package feedback
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -50,6 +51,10 @@ type recipient struct {
 	known                      bool  // the token is one of ours
 }
 
+// ourForm is the form of our local parts: 48 letters of a leave token, 44 of a bounce token. It is no secret, so that what cannot be
+// ours is refused.
+var ourForm = regexp.MustCompile(`^(u-[a-z2-7]{48}|b-[a-z2-7]{44})$`)
+
 // recipientOf reads an address, in whatever case it comes back; not ok is one that is none of ours.
 func (s *Store) recipientOf(address string) (r recipient, ok bool) {
 	local := address
@@ -58,6 +63,7 @@ func (s *Store) recipientOf(address string) (r recipient, ok bool) {
 	}
 	local = strings.ToLower(strings.Trim(local, `"`))
 	switch {
+	case !ourForm.MatchString(local):
 	case strings.HasPrefix(local, links.LeavePrefix):
 		token, err := s.ring.ParseLeaveLocal(local)
 		return recipient{kindLeave, token.Subscriber, token.List, token.Campaign, err == nil}, true

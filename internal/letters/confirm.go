@@ -57,9 +57,23 @@ func (s *Service) Confirm(ctx context.Context, tx *sqlx.Tx, sub subscribers.Subs
 		// Of two at the same moment both come after the same mail, so they have the same key, and one of them is dropped.
 		Key:  fmt.Sprintf("%s%d", key, newest.UnixMicro()),
 		Text: confirmText(sub, lists)}
+	if err := headed(ctx, tx, &m.Text.List, lists); err != nil {
+		return false, err
+	}
 	m.Text.URL = s.URLs.Confirm(s.Ring.ConfirmToken(s.Ring.Current(), token))
 	err = s.Enqueue(ctx, tx, m)
 	return err == nil, err
+}
+
+// headed puts the publication's name above a mail about several lists, where all are of one: it is who the reader gave the
+// address to.
+func headed(ctx context.Context, tx *sqlx.Tx, head *render.List, lists []subscribers.List) error {
+	p, err := subscribers.PublicationOf(ctx, tx, lists)
+	if err == nil && p.ID != 0 {
+		head.Name, head.HomeURL, head.Accent = p.Name, p.HomeURL, p.AccentColour
+		head.LogoURL, head.LogoWidth, head.LogoHeight = "", 0, 0
+	}
+	return err
 }
 
 // confirmText words the mail in the language of the reader, or of the first list.

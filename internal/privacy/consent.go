@@ -16,7 +16,8 @@ import (
 
 // A ConsentRecord is the evidence of how one reader agreed and left, to be printed and handed to whoever may ask for it.
 type ConsentRecord struct {
-	Address string
+	Address    string
+	Publishers []string // of the lists that the reader is or was on
 	View
 }
 
@@ -38,7 +39,39 @@ func (s *Service) Consent(ctx context.Context, id subscribers.Identity, w *lang.
 	for _, p := range rec.Person {
 		address = p.Address
 	}
-	return ConsentRecord{address, r.View(w)}, nil
+	out := ConsentRecord{Address: address, View: r.View(w)}
+	for i, x := range out.Sections {
+		out.Sections[i].Heading, out.Sections[i].About = w.T("data.record_section."+x.Name), w.T("data.record_about."+x.Name)
+	}
+	out.Publishers, err = s.publishers(ctx, rec)
+	return out, err
+}
+
+// publishers names who publishes the lists of a reader, as their mails do.
+func (s *Service) publishers(ctx context.Context, rec subscribers.Record) (who []string, err error) {
+	for _, sn := range rec.Subscriptions {
+		l, err := s.Subscribers.ListBySlug(ctx, sn.Slug)
+		if err != nil {
+			return nil, err
+		}
+		parts := slices.DeleteFunc([]string{l.LegalName, strings.ReplaceAll(l.PostalAddress, "\n", ", "), l.Contact}, func(s string) bool { return s == "" })
+		if l.LegalName == "" {
+			parts = append([]string{l.Name}, parts...)
+		}
+		if one := strings.Join(parts, ", "); !slices.Contains(who, one) {
+			who = append(who, one)
+		}
+	}
+	return who, nil
+}
+
+// Head returns the lines above the record: whose it is, who keeps it, and when it was made.
+func (c ConsentRecord) Head() []string {
+	head := []string{c.Words.T("data.record", c.Address)}
+	if len(c.Publishers) > 0 {
+		head = append(head, c.Words.T("data.record_by", strings.Join(c.Publishers, "; ")))
+	}
+	return append(head, c.Words.T("data.made", c.MadeAt))
 }
 
 //go:embed consent.html
@@ -51,6 +84,23 @@ func (c ConsentRecord) HTML(w io.Writer) error {
 	return errs.Wrap(consentPage.Execute(w, c), errs.Internal, "write the consent record")
 }
 
+// writeLines writes lines as a table of two columns.
+func writeLines(b *strings.Builder, lines []Line, clean func(string) string) {
+	width := 0
+	for _, l := range lines {
+		width = max(width, len([]rune(l.Label)))
+	}
+	for _, l := range lines {
+		for j, t := range l.Texts {
+			label := l.Label
+			if j > 0 {
+				label = ""
+			}
+			b.WriteString("  " + label + strings.Repeat(" ", width-len([]rune(label))+2) + clean(t) + "\n")
+		}
+	}
+}
+
 // Text writes a view for a terminal or a mail. What others typed is made harmless by clean.
 func (v View) Text(w io.Writer, clean func(string) string) {
 	var b strings.Builder
@@ -60,18 +110,10 @@ func (v View) Text(w io.Writer, clean func(string) string) {
 			if i > 0 {
 				b.WriteString("\n")
 			}
-			width := 0
-			for _, l := range e {
-				width = max(width, len([]rune(l.Label)))
-			}
-			for _, l := range e {
-				for j, t := range l.Texts {
-					label := l.Label
-					if j > 0 {
-						label = ""
-					}
-					b.WriteString("  " + label + strings.Repeat(" ", width-len([]rune(label))+2) + clean(t) + "\n")
-				}
+			writeLines(&b, e.Lines, clean)
+			if len(e.Technical) > 0 {
+				b.WriteString("  " + v.Words.T("data.technical") + "\n")
+				writeLines(&b, e.Technical, clean)
 			}
 		}
 	}

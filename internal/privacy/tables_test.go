@@ -137,7 +137,7 @@ func TestReportIsComplete(t *testing.T) {
 		for _, s := range view.Sections {
 			fmt.Fprintln(&page, s.Heading, s.About)
 			for _, e := range s.Entries {
-				for _, l := range e {
+				for _, l := range slices.Concat(e.Lines, e.Technical) {
 					fmt.Fprintln(&page, l.Label, l.Texts)
 				}
 			}

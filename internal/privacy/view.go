@@ -26,13 +26,19 @@ type ViewSection struct {
 	Entries              []Entry
 }
 
-// Entry is one thing, line by line.
-type Entry []Line
+// Technical reports that an entry has something technical.
+func (s ViewSection) Technical() bool {
+	return slices.ContainsFunc(s.Entries, func(e Entry) bool { return len(e.Technical) > 0 })
+}
+
+// Entry is one thing, line by line. Technical is what tells most readers nothing, to be shown after all the rest.
+type Entry struct{ Lines, Technical []Line }
 
 // Line is one value with its name, or several.
 type Line struct {
 	Label string
 	Texts []string
+	name  string // of the field in the JSON
 }
 
 // View returns the report in the words of w.
@@ -52,24 +58,39 @@ func (r Report) View(w *lang.Words) View {
 	return v
 }
 
-// entry goes through the fields of a struct by their names in the JSON.
+// technical are the fields that tell most readers nothing.
+var technical = []string{"number", "list_id", "compared_as", "mailed_as", "place_in_sends", "parts_shown", "queue_id"}
+
+// entry returns a struct with its technical fields apart.
 func entry(w *lang.Words, row reflect.Value) (e Entry) {
-	for i := range row.NumField() {
-		field := row.Type().Field(i)
-		if field.Anonymous {
-			e = append(e, entry(w, row.Field(i))...)
-			continue
-		}
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if texts := texts(w, name, row.Field(i)); len(texts) > 0 {
-			e = append(e, Line{w.T("data.field." + name), texts})
+	for _, l := range lines(w, row) {
+		if slices.Contains(technical, l.name) {
+			e.Technical = append(e.Technical, l)
+		} else {
+			e.Lines = append(e.Lines, l)
 		}
 	}
 	return e
 }
 
+// lines goes through the fields of a struct by their names in the JSON.
+func lines(w *lang.Words, row reflect.Value) (all []Line) {
+	for i := range row.NumField() {
+		field := row.Type().Field(i)
+		if field.Anonymous {
+			all = append(all, lines(w, row.Field(i))...)
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if texts := texts(w, name, row.Field(i)); len(texts) > 0 {
+			all = append(all, Line{w.T("data.field." + name), texts, name})
+		}
+	}
+	return all
+}
+
 // worded are the fields whose values are words of ours; a value has a text as data.word.VALUE.
-var worded = []string{"state", "event", "method", "reason", "kind", "frequency"}
+var worded = []string{"state", "event", "method", "reason", "kind", "frequency", "mail_provider"}
 
 // texts returns a value for people; nothing for one that is empty, zero or false.
 func texts(w *lang.Words, name string, v reflect.Value) []string {
@@ -87,7 +108,7 @@ func texts(w *lang.Words, name string, v reflect.Value) []string {
 	case subscribers.Attributes:
 		var all []string
 		for _, key := range slices.Sorted(maps.Keys(x)) {
-			all = append(all, key+": "+x[key])
+			all = append(all, w.T("letter.colon", key, x[key]))
 		}
 		return all
 	}
@@ -100,6 +121,8 @@ func texts(w *lang.Words, name string, v reflect.Value) []string {
 		if s := v.String(); s != "" {
 			if key := "data.word." + s; slices.Contains(worded, name) && w.Has(key) {
 				s = w.T(key)
+			} else if name == "language" && lang.Speaks(s) {
+				s = lang.For(s).T("page.preferences.language_name")
 			}
 			return []string{s}
 		}
@@ -129,7 +152,7 @@ func item(w *lang.Words, name string, v reflect.Value) string {
 		return strings.Join(texts(w, name, v), ", ")
 	}
 	var all []string
-	for _, l := range entry(w, v) {
+	for _, l := range lines(w, v) {
 		all = append(all, strings.Join(l.Texts, ", "))
 	}
 	return strings.Join(all, " · ")

@@ -36,6 +36,19 @@ func plainLine(s string, most int) string {
 	return cut(message.CleanHeader(s), most)
 }
 
+// wordedLine is plainLine for words of ours, whose no-break spaces stay: French has them before a colon.
+func wordedLine(s string, most int) string {
+	const noBreak = "\u00a0"
+	if len(s) > maxRaw {
+		s = strings.ToValidUTF8(s[:maxRaw], "")
+	}
+	parts := strings.Split(s, noBreak)
+	for i, part := range parts {
+		parts[i] = message.CleanHeader(part)
+	}
+	return cut(strings.Join(parts, noBreak), most)
+}
+
 // cut shortens s to most characters, at the end of a word where there is one near, and says so by an ellipsis.
 func cut(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {

@@ -231,9 +231,9 @@ func letterPage(c Letter) (*Page, error) {
 		return nil, err
 	}
 	p.Template, p.Reason, p.Web = TemplateLetter, "", false
-	p.Heading, p.LetterURL, p.Note, p.LeaveURL = plainLine(c.Heading, maxTitle), c.URL, plainLine(c.Note, maxParagraph), c.LeaveURL
+	p.Heading, p.LetterURL, p.Note, p.LeaveURL = wordedLine(c.Heading, maxTitle), c.URL, wordedLine(c.Note, maxParagraph), c.LeaveURL
 	for _, text := range c.Paragraphs {
-		p.Paragraphs = append(p.Paragraphs, plainLine(text, maxParagraph))
+		p.Paragraphs = append(p.Paragraphs, wordedLine(text, maxParagraph))
 	}
 	if c.URL != "" {
 		p.Button = p.button(c.Button, c.URL)

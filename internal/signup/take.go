@@ -153,9 +153,14 @@ func (s *Service) store(ctx context.Context, r Request, a subscribers.Address, l
 	if r.From.IsValid() && !ours(r.From) {
 		network = r.From.String()
 	}
+	// Lists of a publication may each have a language; who read the page understands that of the page.
+	language := r.Language
+	if r.Form.Publication != 0 {
+		language = r.Form.Words(language).Tag()
+	}
 	_, err = s.DB.ExecContext(ctx, `INSERT INTO signups (list_id, publication_id, lists, address, canonical, language, wording, source_url, network)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, orNull(r.Form.List), orNull(r.Form.Publication), pq.Array(lists), a.Typed, a.Canonical,
-		r.Language, wording, s.page(r), network)
+		language, wording, s.page(r), network)
 	if err != nil {
 		return "", db.Err(err, "store the sign-up")
 	}

@@ -112,6 +112,9 @@ func (s *Service) join(ctx context.Context, tx *sqlx.Tx, r row) error {
 			person, ask = added.Subscriber, append(ask, l)
 		}
 	}
+	if person.Language == "" {
+		person.Language = r.Language // for this mail only: what is known of a person, a form does not change
+	}
 	_, err = s.Letters.Confirm(ctx, tx, person, ask...)
 	return err
 }

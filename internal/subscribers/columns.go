@@ -38,7 +38,7 @@ const (
 
 // meaningNames are how people write and read a meaning.
 var meaningNames = [meanings]string{"attribute", "email", "name", "first name", "last name", "language", "supporter", "status",
-	"signed up at", "signed up from", "confirmed_at", "confirmed from", "left at", "reason for leaving", "bounced at",
+	"signed up at", "signed up from", "confirmed_at", "confirmed from", "left_at", "reason for leaving", "bounced at",
 	"expires_at", "frequency", "paused_until", "topics_off", "tracking", "attributes", "left out"}
 
 func (m meaning) String() string { return meaningNames[m] }

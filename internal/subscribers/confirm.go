@@ -57,7 +57,7 @@ const (
 // ConfirmPage is what the page behind a confirm token shows.
 type ConfirmPage struct {
 	Subscriber int64
-	ListName   string // of the first list
+	ListName   string // of the first list; of the publication, where the link is for several lists of one
 	Language   string // of the reader, where they chose one; else of the first list
 	HomeURL    string
 	Accent     string
@@ -104,6 +104,11 @@ type confirmingList struct {
 	AskedAt   time.Time  `db:"created_at"`
 	ExpiresAt *time.Time `db:"expires_at"`
 	Named     bool       `db:"named"`
+
+	Publication     int64  `db:"publication_id"` // 0: none
+	PublicationName string `db:"publication_name"`
+	PublicationHome string `db:"publication_home"`
+	PublicationTint string `db:"publication_tint"`
 }
 
 // status says what a link may do for a list. One that was issued before the reader left is void, so that an old mail cannot
@@ -132,6 +137,9 @@ func (c confirming) page(issued, now time.Time) ConfirmPage {
 		Address: Mask(c.Address), Status: ConfirmLate}
 	if lang.Speaks(c.Language) {
 		p.Language = c.Language
+	}
+	if len(c.named) > 1 && first.Publication != 0 && !slices.ContainsFunc(c.lists, func(l confirmingList) bool { return l.Named && l.Publication != first.Publication }) {
+		p.ListName, p.HomeURL, p.Accent = first.PublicationName, first.PublicationHome, first.PublicationTint
 	}
 	old := now.Sub(issued) > ConfirmWithin
 	for _, l := range c.lists {
@@ -176,8 +184,9 @@ func findConfirming(ctx context.Context, q db.Q, r ConfirmRequest, lock bool) (c
 		c.named = lists
 		err = q.SelectContext(ctx, &c.lists, `
 			SELECT l.id, l.slug, l.name, l.language, l.home_url, l.accent_colour, l.signup_open AND l.archived_at IS NULL AS open,
-				sn.state, sn.created_at, sn.expires_at, l.id = ANY ($2) AS named
-			FROM subscriptions sn JOIN lists l ON l.id = sn.list_id
+				sn.state, sn.created_at, sn.expires_at, l.id = ANY ($2) AS named, coalesce(p.id, 0) AS publication_id,
+				coalesce(p.name, '') AS publication_name, coalesce(p.home_url, '') AS publication_home, coalesce(p.accent_colour, '') AS publication_tint
+			FROM subscriptions sn JOIN lists l ON l.id = sn.list_id LEFT JOIN publications p ON p.id = l.publication_id
 			WHERE sn.subscriber_id = $1 AND (l.id = ANY ($2) OR sn.state = 'pending' AND l.archived_at IS NULL)
 			ORDER BY array_position($2, l.id), l.name, l.id `+lockList, r.Subscriber, lists)
 	}

@@ -31,7 +31,8 @@ type exported struct {
 	Language    string     `db:"language"`
 	Supporter   bool       `db:"supporter"`
 	Status      string     `db:"status"`
-	ConfirmedAt *time.Time `db:"confirmed_at"`
+	ConfirmedAt *time.Time `db:"confirmed_at"` // by the evidence, see evidencedConfirmation
+	LeftAt      *time.Time `db:"left_at"`
 	ExpiresAt   *time.Time `db:"expires_at"`
 	Frequency   string     `db:"frequency"`
 	PausedUntil *time.Time `db:"paused_until"`
@@ -41,7 +42,7 @@ type exported struct {
 }
 
 // Export writes everybody on a list, also who left and who is suppressed, as CSV that Import takes again: email, name,
-// language, supporter, status, confirmed_at, what the reader chose, when an implied consent ends, and a column for each
+// language, supporter, status, when they confirmed and left, what the reader chose, when an implied consent ends, and a column for each
 // attribute; times are UTC. It streams, by the order in which
 // people came. It returns errs.NotFound when there is no such list.
 func (s *Store) Export(ctx context.Context, list int64, w io.Writer, o ExportOptions) error {
@@ -107,16 +108,17 @@ func (s *Store) exportAfter(ctx context.Context, list, after int64) ([]exported,
 // exportPageQuery shows a suppression instead of the state, since it decides; an import makes the same of it again. The
 // page is cut before anything is joined to it.
 const exportPageQuery = `
-		SELECT s.id, s.address, s.name, s.language, s.supporter, s.attributes, s.tracking, sn.confirmed_at, sn.expires_at, sn.frequency,
+		SELECT s.id, s.address, s.name, s.language, s.supporter, s.attributes, s.tracking, ` + evidencedConfirmation + ` AS confirmed_at,
+			CASE WHEN sn.state = 'unsubscribed' THEN ` + evidencedLeaving + ` END AS left_at, sn.expires_at, sn.frequency,
 			CASE WHEN sn.paused_until > now() THEN sn.paused_until END AS paused_until, sn.topics_off,
 			coalesce((SELECT CASE x.reason WHEN 'unsubscribed' THEN 'unsubscribed_all' ELSE x.reason END
 				FROM suppressions x WHERE x.address_hash = s.address_hash ORDER BY ` + byStrength + ` LIMIT 1), sn.state) AS status
-		FROM (SELECT subscriber_id, state, confirmed_at, expires_at, frequency, paused_until, topics_off FROM subscriptions
+		FROM (SELECT subscriber_id, list_id, state, confirmed_at, unsubscribed_at, expires_at, frequency, paused_until, topics_off FROM subscriptions
 			WHERE list_id = $1 AND subscriber_id > $2 ORDER BY subscriber_id LIMIT $3) sn
 		JOIN subscribers s ON s.id = sn.subscriber_id ORDER BY sn.subscriber_id`
 
 // exportColumns stand before the attributes, in this order; fields fills them.
-var exportColumns = []meaning{colAddress, colName, colLanguage, colSupporter, colStatus, colConfirmed, colExpires, colFrequency, colPaused, colTopicsOff, colTracking}
+var exportColumns = []meaning{colAddress, colName, colLanguage, colSupporter, colStatus, colConfirmed, colLeft, colExpires, colFrequency, colPaused, colTopicsOff, colTracking}
 
 func (e exported) fields(attributes []string, topics []Topic) []string {
 	var off []string
@@ -126,7 +128,7 @@ func (e exported) fields(attributes []string, topics []Topic) []string {
 		}
 	}
 	row := append(make([]string, 0, len(exportColumns)+len(attributes)), e.Address, e.Name, e.Language, yesNo(e.Supporter), e.Status,
-		utc(e.ConfirmedAt), utc(e.ExpiresAt), e.Frequency, utc(e.PausedUntil), strings.Join(off, " "), yesNo(e.Tracking))
+		utc(e.ConfirmedAt), utc(e.LeftAt), utc(e.ExpiresAt), e.Frequency, utc(e.PausedUntil), strings.Join(off, " "), yesNo(e.Tracking))
 	for _, name := range attributes {
 		row = append(row, e.Attributes[name])
 	}

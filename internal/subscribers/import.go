@@ -77,6 +77,7 @@ type ImportReport struct {
 	Errors  []RowNote `json:"errors"`          // rejected rows
 	Barred  []RowNote `json:"barred"`          // suppressed rows, with the reason of the suppression
 	Look    []RowNote `json:"look"`            // rows taken that look odd: role accounts, mixed alphabets, mistyped domains
+	Pending int64     `json:"pending"`         // of those added: they get no mail until they confirm, and nobody has asked them
 	Columns []string  `json:"columns"`         // how the columns were understood, for people
 	Hints   []string  `json:"hints,omitempty"` // what to know about files of this kind
 	Partial bool      `json:"partial"`         // the import ended early; what is counted was done, and it can be resumed
@@ -100,6 +101,9 @@ func (s *Store) Import(ctx context.Context, r ImportRequest, progress func(Impor
 		im.progress = func(ImportProgress) {}
 	}
 	err = im.run(ctx)
+	if err != nil && im.report.Rows == 0 && im.drop(ctx) {
+		return im.report, err
+	}
 	im.report.Partial = err != nil
 	if ferr := im.finish(ctx, r.Who); err == nil {
 		err = ferr
@@ -254,6 +258,7 @@ func (im *importer) tell(l *lane, b *batch) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.report.add(l.progress)
+	im.report.Pending += l.pending
 	for _, of := range []struct {
 		to    *[]RowNote
 		notes []RowNote
@@ -271,6 +276,23 @@ func (im *importer) tell(l *lane, b *batch) {
 		}
 	}
 	im.progress(im.report.ImportProgress)
+}
+
+// drop takes back the record of an import that did nothing: there is nothing to go on with, and a file that cannot be read does not
+// become readable. What a lane has merged and could not tell of any more keeps its record.
+func (im *importer) drop(ctx context.Context) bool {
+	if im.dry != nil {
+		return true
+	}
+	res, err := im.store.db.ExecContext(context.WithoutCancel(ctx), `DELETE FROM imports WHERE id = $1 AND rows = 0 AND finished_at IS NULL`, im.record)
+	if err != nil {
+		return false
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false
+	}
+	im.report.ImportID = 0
+	return true
 }
 
 // finish closes the record of the import, unless it can be resumed, and notes it in the audit log, also after an error.

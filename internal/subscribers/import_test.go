@@ -248,7 +248,7 @@ func TestImportPlainList(t *testing.T) {
 
 func TestImportRefusesFiles(t *testing.T) {
 	t.Parallel()
-	s, _ := newStore(t)
+	s, d := newStore(t)
 	l := newList(t, s, "daily")
 	for name, tc := range map[string]struct{ file, want string }{
 		"empty":           {"", "empty"},
@@ -261,9 +261,15 @@ func TestImportRefusesFiles(t *testing.T) {
 		"long name":       {"email," + strings.Repeat("x", 100) + "\n", "more than 60 characters"},
 	} {
 		report, err := s.Import(t.Context(), ImportRequest{ListID: l.ID, Source: "x", R: strings.NewReader(tc.file)}, nil)
-		if errs.KindOf(err) != errs.Invalid || !strings.Contains(errs.Public(err), tc.want) || !report.Partial {
+		if errs.KindOf(err) != errs.Invalid || !strings.Contains(errs.Public(err), tc.want) || report.Partial || report.ImportID != 0 {
 			t.Errorf("%s: %+v, %v; want %q", name, report, err, tc.want)
 		}
+	}
+	if _, err := s.Import(t.Context(), ImportRequest{ListID: l.ID, Source: "x", R: strings.NewReader("email\na@example.org\n"), Map: map[string]string{"Ort": "-"}}, nil); errs.KindOf(err) != errs.Invalid {
+		t.Errorf("a column that is not there: %v", err)
+	}
+	if n := count(t, d, `SELECT count(*) FROM imports`); n != 0 {
+		t.Errorf("%d imports to resume that can never be", n)
 	}
 	if _, err := s.Import(t.Context(), ImportRequest{ListID: l.ID, R: strings.NewReader("email\n")}, nil); errs.KindOf(err) != errs.Invalid {
 		t.Errorf("without a source: %v", err)

@@ -12,7 +12,7 @@ import (
 
 // joining is what a row says of how its person came, and of what the person chose elsewhere. It concerns who is new on the list.
 type joining struct {
-	signedUp, confirmed         time.Time // zero: not known
+	signedUp, confirmed, left   time.Time // zero: not known
 	signedUpFrom, confirmedFrom string    // networks, shortened
 	expires                     time.Time // of an implied consent; zero: the consent does not end
 	frequency                   string
@@ -72,7 +72,7 @@ func (rr *rowReader) joining(cells []string) (j joining, doubt string, err error
 	if !rr.joins {
 		return j, "", nil
 	}
-	for _, f := range [...]momentCell{{colSignedUp, &j.signedUp}, {colConfirmed, &j.confirmed}} {
+	for _, f := range [...]momentCell{{colSignedUp, &j.signedUp}, {colConfirmed, &j.confirmed}, {colLeft, &j.left}} {
 		v := strings.TrimSpace(rr.cell(cells, f.col))
 		if v == "" {
 			continue

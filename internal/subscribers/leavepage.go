@@ -35,6 +35,7 @@ type LeaveList struct {
 	Language string
 	HomeURL  string
 	Accent   string
+	TimeZone string
 	Topics   []Topic
 	// Others are the publisher's other lists that anybody may read, whether this reader does or not: which ones they get the
 	// bearer of the link must not learn.
@@ -178,8 +179,9 @@ func (s *Store) leaveList(ctx context.Context, id int64) (*LeaveList, error) {
 		Language string `db:"language"`
 		HomeURL  string `db:"home_url"`
 		Accent   string `db:"accent_colour"`
+		TimeZone string `db:"time_zone"`
 	}
-	if err := s.db.GetContext(ctx, &l, `SELECT slug, name, language, home_url, accent_colour FROM lists WHERE id = $1`, id); err != nil {
+	if err := s.db.GetContext(ctx, &l, `SELECT slug, name, language, home_url, accent_colour, time_zone FROM lists WHERE id = $1`, id); err != nil {
 		return nil, db.Err(err, "find the list")
 	}
 	topics, err := s.Topics.Of(ctx, id, false)
@@ -191,6 +193,6 @@ func (s *Store) leaveList(ctx context.Context, id int64) (*LeaveList, error) {
 		SELECT o.id, o.slug, o.name FROM lists o JOIN lists l ON l.id = $1
 		WHERE o.id <> l.id AND o.signup_open AND o.archived_at IS NULL AND o.publication_id IS NOT DISTINCT FROM l.publication_id
 		ORDER BY o.name LIMIT 12`, id)
-	return &LeaveList{ID: id, Slug: l.Slug, Name: l.Name, Language: l.Language, HomeURL: l.HomeURL, Accent: l.Accent, Topics: topics, Others: others},
+	return &LeaveList{ID: id, Slug: l.Slug, Name: l.Name, Language: l.Language, HomeURL: l.HomeURL, Accent: l.Accent, TimeZone: l.TimeZone, Topics: topics, Others: others},
 		db.Err(err, "find the other lists")
 }

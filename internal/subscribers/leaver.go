@@ -223,10 +223,13 @@ func (l *Leaver) choose(ctx context.Context, a LeaveAct) (changed bool, err erro
 		weekly := Weekly
 		r.Frequency = &weekly
 	case DoPause:
-		until := now.AddDate(0, 1, 0)
 		page, err := l.store.Leaving(ctx, a.LeaveRequest)
-		if err != nil || page.PausedUntil != nil && page.PausedUntil.After(until) || !until.After(l.store.Now()) {
+		if err != nil {
 			return false, err
+		}
+		until := page.List.PauseEnd(now)
+		if page.PausedUntil != nil && page.PausedUntil.After(until) || !until.After(l.store.Now()) {
+			return false, nil
 		}
 		r.PauseUntil = &until
 	case DoTopics:
@@ -236,6 +239,16 @@ func (l *Leaver) choose(ctx context.Context, a LeaveAct) (changed bool, err erro
 		r.TopicsOff, r.TopicsShown = &a.Topics, a.Topics
 	}
 	return l.store.Choices.Set(ctx, r)
+}
+
+// PauseEnd returns when a pause of a month ends that begins at a moment: at the beginning of the day in the list's time zone.
+func (l LeaveList) PauseEnd(from time.Time) time.Time {
+	zone, err := time.LoadLocation(l.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	year, month, day := from.In(zone).Date()
+	return time.Date(year, month+1, day, 0, 0, 0, 0, zone)
 }
 
 // Run empties the spool whenever there is something in it and the database takes it, until ctx ends.

@@ -28,7 +28,7 @@ func (im *importer) mergePart(ctx context.Context, l *lane, b *batch) (err error
 	slices.SortFunc(rows, func(x, y *stagedRow) int { return cmp.Compare(x.address.Canonical, y.address.Canonical) })
 	for range raceTries {
 		err = db.InConnTx(ctx, l.conn, func(tx *sqlx.Tx) (err error) {
-			l.progress, l.barred = ImportProgress{}, l.barred[:0]
+			l.progress, l.pending, l.barred = ImportProgress{}, 0, l.barred[:0]
 			// A batch is small against what may be there: without the first three, Postgres reads whole tables for each of them. The
 			// commits are waited for at the end; should the last ones be lost, so is the note that they were done.
 			_, err = tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
@@ -99,6 +99,7 @@ func (im *importer) mergeKnown(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 	}
 	var done struct {
 		ImportProgress
+		Pending  int64 `db:"pending"`
 		Vanished int64 `db:"vanished"`
 	}
 	if err := tx.GetContext(ctx, &done, mergePeople, im.list, im.Source, im.Wording); err != nil {
@@ -108,6 +109,7 @@ func (im *importer) mergeKnown(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 		return errRaced
 	}
 	l.progress.add(done.ImportProgress)
+	l.pending += done.Pending
 	if slices.ContainsFunc(rows, (*stagedRow).hasEvidence) {
 		if _, err := tx.ExecContext(ctx, mergeEvidence, im.list, im.Source); err != nil {
 			return db.Err(err, "keep the evidence of consent")
@@ -132,7 +134,7 @@ func stageRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) (op
 	_, err = tx.ExecContext(ctx, `CREATE TEMP TABLE people (line bigint, address text, canonical text COLLATE "C", hash bytea,
 		name text, language text, supporter boolean, attributes jsonb, want text, reason text, signed_up timestamptz, signed_up_from text,
 		confirmed timestamptz, confirmed_from text, since timestamptz, expires_at timestamptz, frequency text, paused_until timestamptz,
-		topics_off bigint) ON COMMIT DROP`)
+		topics_off bigint, left_at timestamptz) ON COMMIT DROP`)
 	if err != nil {
 		return false, db.Err(err, "prepare the import")
 	}
@@ -145,7 +147,7 @@ func stageRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) (op
 			c.yes(*r.supporter)
 		}
 		c.text(r.attributes).raw(r.state).raw(r.reason).moment(r.signedUp).text(r.signedUpFrom).moment(r.confirmed).text(r.confirmedFrom)
-		c.moment(r.since()).moment(r.expires).raw(r.frequency).moment(r.pausedUntil).raw(strconv.FormatUint(r.topicsOff, 10)).end()
+		c.moment(r.since()).moment(r.expires).raw(r.frequency).moment(r.pausedUntil).raw(strconv.FormatUint(r.topicsOff, 10)).moment(r.left).end()
 	})
 	return optOuts, err
 }
@@ -180,7 +182,7 @@ const mergePeople = `
 		SELECT id, $1, want, $2, CASE WHEN want = 'confirmed' THEN coalesce(since, now()) ELSE now() END,
 			CASE WHEN want = 'confirmed' THEN now() END, expires_at, frequency, paused_until, topics_off
 		FROM welcome WHERE had IS NULL
-		ON CONFLICT DO NOTHING RETURNING subscriber_id AS id
+		ON CONFLICT DO NOTHING RETURNING subscriber_id AS id, state
 	), raised AS (
 		UPDATE subscriptions sn SET state = 'confirmed', confirmed_at = now(), source = $2, expires_at = w.expires_at FROM welcome w
 		WHERE sn.subscriber_id = w.id AND sn.list_id = $1 AND sn.state = 'pending' AND w.had = 'pending' AND w.want = 'confirmed'
@@ -195,12 +197,13 @@ const mergePeople = `
 		SELECT id, $1, 'imported', 'import', $2, $3 FROM (SELECT id FROM joined UNION ALL SELECT id FROM raised UNION ALL SELECT id FROM prolonged) m
 	), counted AS (
 		SELECT (SELECT count(*) FROM all_rows) AS rows, (SELECT count(*) FROM joined) AS added,
+			(SELECT count(*) FROM joined WHERE state = 'pending') AS pending,
 			(SELECT count(*) FROM (SELECT id FROM details UNION SELECT id FROM raised UNION SELECT id FROM prolonged EXCEPT SELECT id FROM joined) u) AS updated,
 			(SELECT count(*) FROM all_rows WHERE want = 'unsubscribed') AS opted_out,
 			(SELECT count(*) FROM welcome) AS welcome,
 			(SELECT count(*) FROM all_rows WHERE id IS NULL AND barred IS NULL) AS vanished
 	)
-	SELECT rows, added, updated, welcome - added - updated AS unchanged, opted_out, rows - welcome - opted_out AS suppressed, vanished FROM counted`
+	SELECT rows, added, pending, updated, welcome - added - updated AS unchanged, opted_out, rows - welcome - opted_out AS suppressed, vanished FROM counted`
 
 // mergeEvidence notes when those whom mergePeople brought to this list in this transaction had signed up and confirmed.
 const mergeEvidence = `
@@ -217,7 +220,8 @@ const listBarred = `
 	WHERE want <> 'unsubscribed' AND (barred IS NOT NULL OR had = 'unsubscribed' OR id IS NULL)
 	ORDER BY line`
 
-// mergeOptOuts does what the file says of those who left, bounced or complained elsewhere. It only takes away.
+// mergeOptOuts does what the file says of those who left, bounced or complained elsewhere. It only takes away. When they left there
+// is evidence with its own date, before the line of the import itself.
 const mergeOptOuts = `
 	WITH gone AS MATERIALIZED (
 		SELECT * FROM (` + standingOf + `) all_rows WHERE want = 'unsubscribed'
@@ -234,6 +238,9 @@ const mergeOptOuts = `
 		SELECT g.id, g.reason FROM gone g JOIN barred b ON b.address_hash = g.hash WHERE g.id IS NOT NULL
 	), noted AS (
 		INSERT INTO leaves (subscriber_id, list_id) SELECT id, $1 FROM was UNION ALL SELECT id, NULL FROM people_barred)
-	INSERT INTO consent_log (subscriber_id, list_id, event, method, source)
-	SELECT id, $1, 'unsubscribed', 'import', $2 FROM (SELECT id FROM never_was UNION ALL SELECT id FROM was) l
-	UNION ALL SELECT id, NULL, 'suppressed', 'import', $2 FROM people_barred`
+	INSERT INTO consent_log (at, subscriber_id, list_id, event, method, source)
+	SELECT g.left_at, l.id, $1, 'unsubscribed', 'import', $2 FROM (SELECT id FROM never_was UNION ALL SELECT id FROM was) l JOIN gone g USING (id)
+	WHERE g.left_at IS NOT NULL
+	UNION ALL SELECT clock_timestamp(), id, $1, 'unsubscribed', 'import', $2 FROM (SELECT id FROM never_was UNION ALL SELECT id FROM was) l
+	UNION ALL SELECT clock_timestamp(), id, NULL, 'suppressed', 'import', $2 FROM people_barred
+	ORDER BY 2, 1`

@@ -28,12 +28,15 @@ func (im *importer) makePeople(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 	source, wording := field(im.Source), field(im.Wording)
 	var evidence, barred bool
 	for _, r := range rows {
-		evidence = evidence || r.hasEvidence()
+		evidence = evidence || r.hasEvidence() || !r.left.IsZero()
 		barred = barred || r.reason != ""
 		if r.state == Unsubscribed {
 			l.progress.OptedOut++
 		} else {
 			l.progress.Added++
+			if r.state == Pending {
+				l.pending++
+			}
 		}
 	}
 	copies := []copying{
@@ -62,6 +65,9 @@ func (im *importer) makePeople(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 		{evidence, `COPY consent_log (at, subscriber_id, list_id, event, method, source, network) FROM STDIN`,
 			func(c *copyRows, id string, r *stagedRow) {
 				if r.state == Unsubscribed {
+					if !r.left.IsZero() {
+						c.moment(r.left).raw(id).raw(list).raw("unsubscribed").raw("import").raw(source).raw("").end()
+					}
 					return
 				}
 				if !r.signedUp.IsZero() {

@@ -91,6 +91,20 @@ func (s *Publications) Lists(ctx context.Context, publication int64, open bool) 
 	return lists, db.Err(err, "read the lists of the publication")
 }
 
+// PublicationOf returns the publication of several lists that are all of the same one; else, and of a single list, the zero one.
+func PublicationOf(ctx context.Context, q db.Q, lists []List) (p Publication, err error) {
+	if len(lists) < 2 || lists[0].PublicationID == nil {
+		return p, nil
+	}
+	for _, l := range lists[1:] {
+		if l.PublicationID == nil || *l.PublicationID != *lists[0].PublicationID {
+			return p, nil
+		}
+	}
+	err = q.GetContext(ctx, &p, `SELECT `+publicationColumns+` FROM publications WHERE id = $1`, *lists[0].PublicationID)
+	return p, db.Err(err, "find the publication")
+}
+
 // OpenLists returns those of the lists with these ids that anybody may sign up to, in this order.
 func OpenLists(ctx context.Context, q db.Q, ids []int64) ([]List, error) {
 	var lists []List

@@ -37,7 +37,8 @@ type (
 		PausedUntil    *time.Time `db:"paused_until" json:"paused_until"`
 		ExpiresAt      *time.Time `db:"expires_at" json:"consent_ends_at"`
 		CreatedAt      time.Time  `db:"created_at" json:"asked_at"`
-		ConfirmedAt    *time.Time `db:"confirmed_at" json:"confirmed_at"`
+		ConfirmedAt    *time.Time `db:"confirmed_at" json:"confirmed_at"` // by the evidence, see evidencedConfirmation
+		ImportedAt     *time.Time `db:"imported_at" json:"imported_at"`   // when that evidence came in
 		UnsubscribedAt *time.Time `db:"unsubscribed_at" json:"left_at"`
 		Shuffle        int64      `db:"shuffle" json:"place_in_sends"`
 	}
@@ -131,8 +132,10 @@ func (r Records) Of(ctx context.Context, id Identity) (rec Record, err error) {
 			FROM subscribers WHERE id = $1`, id.ID},
 		{&rec.Subscriptions, `SELECT l.name AS list, l.slug, sn.state, sn.source, sn.frequency, sn.paused_until, sn.expires_at,
 				ARRAY(SELECT t.name FROM topics t WHERE t.list_id = sn.list_id AND sn.topics_off & (1::bigint << t.bit) <> 0 ORDER BY t.bit) AS topics_off,
-				sn.created_at, sn.confirmed_at, sn.unsubscribed_at, sn.shuffle
-			FROM subscriptions sn JOIN lists l ON l.id = sn.list_id WHERE sn.subscriber_id = $1 ORDER BY sn.created_at, l.slug`, id.ID},
+				sn.created_at, e.confirmed_at, CASE WHEN e.confirmed_at < sn.confirmed_at THEN sn.confirmed_at END AS imported_at,
+				` + evidencedLeaving + ` AS unsubscribed_at, sn.shuffle
+			FROM subscriptions sn JOIN lists l ON l.id = sn.list_id CROSS JOIN LATERAL (SELECT ` + evidencedConfirmation + ` AS confirmed_at) e
+			WHERE sn.subscriber_id = $1 ORDER BY sn.created_at, l.slug`, id.ID},
 		{&rec.Consent, `SELECT c.at, c.event, coalesce(l.name, '') AS list, c.method, c.source, c.source_url, c.wording, c.form_id, c.form_version,
 				c.network, coalesce(c.was::text, '') AS was, c.campaign_id
 			FROM consent_log c LEFT JOIN lists l ON l.id = c.list_id WHERE c.subscriber_id = ANY($1) ORDER BY c.id`, numbers},

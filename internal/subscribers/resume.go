@@ -55,6 +55,7 @@ type lane struct {
 	digest []byte // of what was read up to it
 
 	progress ImportProgress // of the part merged last
+	pending  int64          // of those it added
 	barred   []RowNote
 }
 

@@ -21,7 +21,8 @@ func toolOf(header []string) tool {
 		has[strings.ToUpper(strings.TrimSpace(name))] = true
 	}
 	switch {
-	case has["LEID"] && has["EUID"], has["MEMBER_RATING"] && has["OPTIN_TIME"]:
+	case has["LEID"] && has["EUID"], has["MEMBER_RATING"] && has["OPTIN_TIME"],
+		has["UNSUB_TIME"] && has["UNSUB_CAMPAIGN_ID"], has["CLEAN_TIME"] && has["CLEAN_CAMPAIGN_ID"]:
 		return mailchimp
 	case has["UUID"] && has["EMAIL"] && has["STATUS"] && has["ATTRIBUTES"]:
 		return listmonk
@@ -34,8 +35,8 @@ func toolOf(header []string) tool {
 var toolColumns = map[tool]map[string]meaning{
 	mailchimp: {
 		"EMAIL_TYPE": colLeftOut, "MEMBER_RATING": colLeftOut, "LATITUDE": colLeftOut, "LONGITUDE": colLeftOut, "GMTOFF": colLeftOut, "DSTOFF": colLeftOut,
-		"LAST_CHANGED": colLeftOut, "LEID": colLeftOut, "EUID": colLeftOut, "UNSUB_CAMPAIGN_TITLE": colLeftOut, "UNSUB_CAMPAIGN_ID": colLeftOut,
-		"UNSUB_REASON_OTHER": colLeftOut, "CLEAN_CAMPAIGN_TITLE": colLeftOut, "CLEAN_CAMPAIGN_ID": colLeftOut,
+		"LAST_CHANGED": colLeftOut, "LEID": colLeftOut, "EUID": colLeftOut, "TIMEZONE": colLeftOut, "CC": colLeftOut, "REGION": colLeftOut,
+		"UNSUB_CAMPAIGN_TITLE": colLeftOut, "UNSUB_CAMPAIGN_ID": colLeftOut, "UNSUB_REASON_OTHER": colLeftOut, "CLEAN_CAMPAIGN_TITLE": colLeftOut, "CLEAN_CAMPAIGN_ID": colLeftOut,
 	},
 	listmonk: {"UUID": colLeftOut, "ID": colLeftOut, "CREATED_AT": colLeftOut, "UPDATED_AT": colLeftOut, "ATTRIBUTES": colAttributes},
 }

@@ -74,7 +74,9 @@ func (t *Topics) Find(ctx context.Context, list int64, slug string) (Topic, erro
 func findTopic(ctx context.Context, q db.Q, list int64, slug, lock string) (topic Topic, err error) {
 	err = db.Err(q.GetContext(ctx, &topic, `SELECT `+topicColumns+` FROM topics WHERE list_id = $1 AND slug = $2 `+lock, list, slug), "find the topic")
 	if errs.KindOf(err) == errs.NotFound {
-		err = errs.Wrap(err, errs.NotFound, "the list has no topic %q; see: mailer topics", slug)
+		of := "LIST"
+		_ = q.GetContext(ctx, &of, `SELECT slug FROM lists WHERE id = $1`, list) // only for the sentence
+		err = errs.Wrap(err, errs.NotFound, "the list has no topic %q; see: mailer topics %s", slug, of)
 	}
 	return topic, err
 }

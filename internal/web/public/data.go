@@ -1,6 +1,7 @@
 package public
 
 import (
+	"context"
 	"encoding/json"
 	"html/template"
 	"net/http"
@@ -14,38 +15,71 @@ import (
 // Below the link that was mailed to a reader's address just now: all that is known of them, to read and to take away, and to
 // have it erased. No other link leads here, however genuine: a mail that is passed on must not show anybody's life with us.
 
-// readerOf returns whose page was asked for and their words; false when it has answered already.
-func (s *site) readerOf(w http.ResponseWriter, r *http.Request) (id subscribers.Identity, words *lang.Words, ok bool) {
+// readerOf returns whose page was asked for, and the page with their words and the head of the newsletter that the link came from;
+// false when it has answered already.
+func (s *site) readerOf(w http.ResponseWriter, r *http.Request) (id subscribers.Identity, head page, ok bool) {
 	if s.Privacy == nil {
 		s.invalid(w, r, http.StatusNotFound)
-		return id, nil, false
+		return id, head, false
 	}
 	proof, ok := s.proven(w, r)
 	if !ok {
-		return id, nil, false
+		return id, head, false
 	}
 	id, err := s.Subscribers.Records().Find(r.Context(), proof.Subscriber)
 	var tag string
 	if err == nil {
 		tag, err = s.Subscribers.Records().LanguageOf(r.Context(), id.ID)
 	}
+	if err == nil {
+		head, err = s.headOf(r.Context(), proof.List)
+	}
 	switch {
 	case errs.KindOf(err) == errs.NotFound:
 		s.invalid(w, r, http.StatusOK)
-		return id, nil, false
+		return id, head, false
 	case err != nil:
 		s.fail(w, r, err)
-		return id, nil, false
+		return id, head, false
 	}
-	return id, lang.For(tag), true
+	head.Words = lang.For(tag)
+	return id, head, true
+}
+
+// headOf returns a page with the name of a list's publication, or of the list itself, and its colour. A list that is gone gives a
+// page without.
+func (s *site) headOf(ctx context.Context, list int64) (page, error) {
+	l, err := s.Subscribers.List(ctx, list)
+	if errs.KindOf(err) == errs.NotFound {
+		return page{}, nil
+	}
+	if err != nil {
+		return page{}, err
+	}
+	p := page{Brand: l.Name, Accent: l.AccentColour}
+	if l.PublicationID != nil {
+		pub, err := s.Subscribers.Publications.Get(ctx, *l.PublicationID)
+		if err != nil {
+			return page{}, err
+		}
+		p.Brand = pub.Name
+	}
+	return p, nil
+}
+
+// with returns the page with what it says.
+func (p page) with(heading, text, body template.HTML) page {
+	p.Heading, p.Text, p.Body = heading, text, body
+	return p
 }
 
 // data shows a reader everything.
 func (s *site) data(w http.ResponseWriter, r *http.Request) {
-	id, words, report, ok := s.report(w, r)
+	id, head, report, ok := s.report(w, r)
 	if !ok {
 		return
 	}
+	words := head.Words
 	at, view := "/me/"+tokenOf(r), report.View(words)
 	body, err := fill("data.html", struct {
 		Words       *lang.Words
@@ -56,8 +90,9 @@ func (s *site) data(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, page{Words: words, Heading: say(words, "data.heading"), Text: say(words, "data.text", bold(id.Canonical)), Body: body,
-		Note: say(words, "data.made", template.HTML(template.HTMLEscapeString(view.MadeAt)))})
+	p := head.with(say(words, "data.heading"), say(words, "data.text", bold(id.Canonical)), body)
+	p.Note = say(words, "data.made", template.HTML(template.HTMLEscapeString(view.MadeAt)))
+	s.show(w, r, http.StatusOK, p)
 }
 
 // dataJSON is the same for programs, to take away.
@@ -76,19 +111,19 @@ func (s *site) dataJSON(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(b, '\n')) // who asked may have gone
 }
 
-func (s *site) report(w http.ResponseWriter, r *http.Request) (id subscribers.Identity, words *lang.Words, report privacy.Report, ok bool) {
+func (s *site) report(w http.ResponseWriter, r *http.Request) (id subscribers.Identity, head page, report privacy.Report, ok bool) {
 	if !allow(w, r, "GET, HEAD, OPTIONS", reading(r)) {
-		return id, nil, report, false
+		return id, head, report, false
 	}
-	if id, words, ok = s.readerOf(w, r); !ok {
-		return id, nil, report, false
+	if id, head, ok = s.readerOf(w, r); !ok {
+		return id, head, report, false
 	}
 	report, err := s.Privacy.Report(r.Context(), id)
 	if err != nil {
 		s.fail(w, r, err)
-		return id, nil, report, false
+		return id, head, report, false
 	}
-	return id, words, report, true
+	return id, head, report, true
 }
 
 // erase tells a reader what will go and what stays, and does it when they say so.
@@ -96,12 +131,13 @@ func (s *site) erase(w http.ResponseWriter, r *http.Request) {
 	if !allow(w, r, "GET, HEAD, POST, OPTIONS", reading(r) || r.Method == http.MethodPost) {
 		return
 	}
-	id, words, ok := s.readerOf(w, r)
+	id, head, ok := s.readerOf(w, r)
 	if !ok {
 		return
 	}
+	words := head.Words
 	if r.Method != http.MethodPost {
-		s.askErase(w, r, id, words, false)
+		s.askErase(w, r, id, head, false)
 		return
 	}
 	sent, err := sentFields(r)
@@ -110,22 +146,23 @@ func (s *site) erase(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if sent.Get("erase") != "everything" || foreign(r, s.BaseURL) {
-		s.askErase(w, r, id, words, true)
+		s.askErase(w, r, id, head, true)
 		return
 	}
 	begun, err := s.Privacy.Erase(r.Context(), id, privacy.ByReader)
 	switch {
 	case err == nil:
-		s.show(w, r, http.StatusOK, page{Words: words, Heading: say(words, "erase.done_heading"), Text: say(words, "erase.done_text")})
+		s.show(w, r, http.StatusOK, head.with(say(words, "erase.done_heading"), say(words, "erase.done_text"), ""))
 	case begun:
 		s.Log.Error("an erasure will be gone on with", "err", err)
-		s.show(w, r, http.StatusOK, page{Words: words, Heading: say(words, "erase.begun_heading"), Text: say(words, "erase.begun_text")})
+		s.show(w, r, http.StatusOK, head.with(say(words, "erase.begun_heading"), say(words, "erase.begun_text"), ""))
 	default:
 		s.fail(w, r, err)
 	}
 }
 
-func (s *site) askErase(w http.ResponseWriter, r *http.Request, id subscribers.Identity, words *lang.Words, wrong bool) {
+func (s *site) askErase(w http.ResponseWriter, r *http.Request, id subscribers.Identity, head page, wrong bool) {
+	words := head.Words
 	var goes, stays []template.HTML
 	for _, key := range []string{"erase.goes_mail", "erase.goes_you", "erase.goes_sent"} {
 		goes = append(goes, say(words, key))
@@ -149,7 +186,7 @@ func (s *site) askErase(w http.ResponseWriter, r *http.Request, id subscribers.I
 	if wrong {
 		status = http.StatusUnprocessableEntity
 	}
-	s.show(w, r, status, page{Words: words, Heading: say(words, "erase.heading"), Text: say(words, "erase.text", bold(id.Canonical)), Body: body})
+	s.show(w, r, status, head.with(say(words, "erase.heading"), say(words, "erase.text", bold(id.Canonical)), body))
 }
 
 // lasting says how long so many days are.

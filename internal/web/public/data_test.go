@@ -93,6 +93,12 @@ func TestDataPage(t *testing.T) {
 			t.Errorf("%d: the page does not have %q", a.status, want)
 		}
 	}
+	// What tells most readers nothing comes last, and what is a code in the JSON is a word here.
+	first, last, folded := strings.Cut(a.body, "<summary>Technical</summary>")
+	if !folded || strings.Contains(first, "Compared as") || strings.Contains(first, "Random place") || !strings.Contains(last, "Random place") ||
+		strings.Contains(a.body, "<bdi>other</bdi>") || !strings.Contains(first, "<bdi>not one that we know by name</bdi>") {
+		t.Errorf("the technical rows and the words:\n%s", a.body)
+	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "no-referrer" {
 		t.Errorf("%v", a.header)
 	}
@@ -120,11 +126,39 @@ func TestDataPage(t *testing.T) {
 	if a = r.do("GET", r.me+"/data", "", "Accept-Language", "en"); !strings.Contains(a.body, `<html lang="fr"`) || !strings.Contains(a.body, "Ce que nous savons de vous") {
 		t.Error("the page is not in the language of the list")
 	}
+	if !strings.Contains(a.body, "Données techniques") {
+		t.Error("the technical rows have no French heading")
+	}
 	for own, want := range map[string]string{"en": "en", "de": "fr", "fr-CA": "fr"} {
 		r.run(`UPDATE subscribers SET language = $1`, own)
 		if a = r.do("GET", r.me+"/data", ""); !strings.Contains(a.body, `<html lang="`+want+`"`) {
 			t.Errorf("a reader of %s is not spoken to in %s", own, want)
 		}
+		if own == "fr-CA" && (!strings.Contains(a.body, "<bdi>Français</bdi>") || strings.Contains(a.body, "<bdi>fr-CA</bdi>")) {
+			t.Errorf("the language is a code:\n%s", a.body)
+		}
+	}
+}
+
+// Data and erasure stand under the name and in the colour of the newsletter that the link came from, or of its publication.
+func TestDataPagesHaveAHead(t *testing.T) {
+	t.Parallel()
+	r := newDataRig(t)
+	r.run(`UPDATE lists SET accent_colour = '#7a1f3d'`)
+	heads := func(name string) {
+		t.Helper()
+		for _, path := range []string{"/data", "/erase"} {
+			if a := r.do("GET", r.me+path, ""); !strings.Contains(a.body, `<p class="brand"><bdi>`+name+`</bdi></p>`) || !strings.Contains(a.body, "--accent:#7a1f3d") {
+				t.Errorf("%s is not headed %s in its colour:\n%s", path, name, a.body)
+			}
+		}
+	}
+	heads("The Daily &amp; Co")
+	r.run(`INSERT INTO publications (slug, name, language) VALUES ('courier', 'The Courier', 'en')`)
+	r.run(`UPDATE lists SET publication_id = (SELECT id FROM publications)`)
+	heads("The Courier")
+	if a := r.post(r.me+"/erase", "erase=everything", "Origin", r.base); !strings.Contains(a.body, `<bdi>The Courier</bdi>`) {
+		t.Errorf("after the erasure:\n%s", a.body)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestLeaveLess(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ body, want, says string }{
 		"weekly": {"action=weekly", "weekly 0 0", "once a week"},
-		"pause":  {"action=pause", fmt.Sprintf("each %d 0", int(time.Until(time.Now().AddDate(0, 1, 0)).Hours()/24+0.5)), "goes on by itself"},
+		"pause":  {"action=pause", fmt.Sprintf("each %d 0", int(time.Until(subscribers.LeaveList{}.PauseEnd(time.Now())).Hours()/24+0.5)), "goes on by itself"},
 		"topics": {"action=topics&shown=politics&shown=culture&shown=science&topic=culture", "each 0 101", "without the topics"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,6 +83,10 @@ func TestLeaveLess(t *testing.T) {
 			}
 			if n := r.count(`SELECT count(*) FROM leaves`); n != 1 {
 				t.Errorf("%d notes for running sends", n)
+			}
+			if n := r.count(`SELECT count(*) FROM subscriptions sn JOIN lists l ON l.id = sn.list_id
+				WHERE sn.paused_until AT TIME ZONE l.time_zone <> date_trunc('day', sn.paused_until AT TIME ZONE l.time_zone)`); n != 0 {
+				t.Error("the pause does not end at the beginning of a day of the list")
 			}
 			r.post("/u/"+r.token, tc.body) // once more changes nothing
 			if got := r.chosen(); got != tc.want {

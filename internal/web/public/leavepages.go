@@ -88,7 +88,7 @@ func (s *site) offerLess(r *http.Request, b *leaveBody, l subscribers.LeavePage)
 		b.Less = append(b.Less, button{Text: say(w, "page.less.weekly_text"), Label: w.T("page.less.weekly"), Value: askWeekly})
 	}
 	if l.PausedUntil == nil {
-		day := template.HTML(template.HTMLEscapeString(w.Date(time.Now().AddDate(0, 1, 0))))
+		day := template.HTML(template.HTMLEscapeString(w.Date(l.List.PauseEnd(time.Now()))))
 		b.Less = append(b.Less, button{Text: say(w, "page.less.pause_text", day), Label: w.T("page.less.pause"), Value: askPause})
 	}
 	for _, t := range l.List.Topics {
