@@ -64,3 +64,20 @@ func FuzzParseBounce(f *testing.F) {
 		return r.BounceToken("", v), err
 	})
 }
+
+func FuzzParsePreferences(f *testing.F) {
+	fuzzParse(f, "preferences", func(r *Ring, tok string) (string, error) {
+		v, err := r.ParsePreferences(tok)
+		return r.PreferencesToken("", v), err
+	})
+}
+
+func FuzzParseProof(f *testing.F) {
+	fuzzParse(f, "proof", func(r *Ring, tok string) (string, error) {
+		v, err := r.ParseProof(tok)
+		if err != nil {
+			return "", err
+		}
+		return r.ProofToken("", v), nil
+	})
+}

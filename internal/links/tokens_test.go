@@ -19,11 +19,13 @@ var issued = time.Date(2026, 11, 22, 7, 30, 1, 0, time.UTC)
 // parsers reads a token as each purpose, giving what it names as text.
 func parsers(r *Ring) map[string]func(string) (string, error) {
 	return map[string]func(string) (string, error){
-		"leave":   func(s string) (string, error) { v, err := r.ParseLeave(s); return fmt.Sprint(v), err },
-		"confirm": func(s string) (string, error) { v, err := r.ParseConfirm(s); return fmt.Sprint(v), err },
-		"view":    func(s string) (string, error) { v, err := r.ParseView(s); return fmt.Sprint(v), err },
-		"gift":    func(s string) (string, error) { v, err := r.ParseGift(s); return fmt.Sprint(v), err },
-		"bounce":  func(s string) (string, error) { v, err := r.ParseBounce(s); return fmt.Sprint(v), err },
+		"leave":       func(s string) (string, error) { v, err := r.ParseLeave(s); return fmt.Sprint(v), err },
+		"confirm":     func(s string) (string, error) { v, err := r.ParseConfirm(s); return fmt.Sprint(v), err },
+		"view":        func(s string) (string, error) { v, err := r.ParseView(s); return fmt.Sprint(v), err },
+		"gift":        func(s string) (string, error) { v, err := r.ParseGift(s); return fmt.Sprint(v), err },
+		"bounce":      func(s string) (string, error) { v, err := r.ParseBounce(s); return fmt.Sprint(v), err },
+		"preferences": func(s string) (string, error) { v, err := r.ParsePreferences(s); return fmt.Sprint(v), err },
+		"proof":       func(s string) (string, error) { v, err := r.ParseProof(s); return fmt.Sprint(v), err },
 	}
 }
 
@@ -32,10 +34,12 @@ type sample struct{ token, means string }
 func samples(r *Ring) map[string]sample {
 	l, c, v := Leave{7_000_001, 42, 99}, Confirm{7_000_001, 42, issued}, View{99}
 	g, b := Gift{99, 5}, Bounce{99, 7_000_001}
+	p, f := Preferences{7_000_001, 42, 99}, Proof{ActPersonal, 7_000_001, 42, issued}
 	return map[string]sample{
 		"leave": {r.LeaveToken("", l), fmt.Sprint(l)}, "confirm": {r.ConfirmToken("", c), fmt.Sprint(c)},
 		"view": {r.ViewToken("", v), fmt.Sprint(v)}, "gift": {r.GiftToken("", g), fmt.Sprint(g)},
-		"bounce": {r.BounceToken("", b), fmt.Sprint(b)},
+		"bounce": {r.BounceToken("", b), fmt.Sprint(b)}, "preferences": {r.PreferencesToken("", p), fmt.Sprint(p)},
+		"proof": {r.ProofToken("", f), fmt.Sprint(f)},
 	}
 }
 
