@@ -150,7 +150,7 @@ func (s *Service) store(ctx context.Context, r Request, a subscribers.Address, l
 		return NoMail, nil
 	}
 	network := ""
-	if r.From.IsValid() && !ours(r.From) {
+	if r.From.IsValid() && !subscribers.OwnNetwork(r.From) {
 		network = r.From.String()
 	}
 	// Lists of a publication may each have a language; who read the page understands that of the page.
@@ -190,20 +190,7 @@ func (s *Service) page(r Request) string {
 
 // neighbours is the network that an address is counted with: one customer of a provider has a /56, and a /24 is small.
 // It is empty for addresses of our own network, which are those of a proxy that does not tell.
-func neighbours(a netip.Addr) string {
-	if !a.IsValid() || ours(a) {
-		return ""
-	}
-	bits := 56
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
-}
+func neighbours(a netip.Addr) string { return subscribers.Network(a, 24, 56) }
 
 // perSite is how much more is taken from a site than from one network in it.
 const perSite = 5
@@ -211,14 +198,8 @@ const perSite = 5
 // site is the /48 of an IPv6 address: anybody can have one for nothing, with 256 networks of a customer in it, which together
 // would come to more than is taken in all. It is empty for all others.
 func site(a netip.Addr) string {
-	if !a.Is6() || ours(a) {
+	if !a.Is6() {
 		return ""
 	}
-	p, err := a.Prefix(48)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+	return subscribers.Network(a, 0, 48)
 }
-
-func ours(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }

@@ -50,15 +50,7 @@ func shortNetwork(v string) string {
 	if err != nil {
 		return ""
 	}
-	a, bits := a.Unmap().WithZone(""), 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+	return prefixOf(a.Unmap().WithZone(""), KeptBits4, KeptBits6)
 }
 
 type momentCell struct {

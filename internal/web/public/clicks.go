@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mailer/internal/subscribers"
 )
 
 const (
@@ -60,7 +62,7 @@ func (c *clicks) counts(r *http.Request, from netip.Addr, campaign, variant int6
 // household returns the address itself, or the /64 that one person has where it is IPv6. It is not valid for addresses of our own
 // network: those of a proxy that does not tell.
 func household(a netip.Addr) netip.Addr {
-	if !a.IsValid() || own(a) {
+	if !a.IsValid() || subscribers.OwnNetwork(a) {
 		return netip.Addr{}
 	}
 	if a.Is6() {

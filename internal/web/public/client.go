@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"mailer/internal/subscribers"
 )
 
 // loopback is whose X-Forwarded-For is believed where nothing is configured: a proxy on this machine.
@@ -60,20 +62,5 @@ func hop(v string) netip.Addr {
 // network returns what the consent log keeps of the address of a request: its /24 or /48. It is empty for addresses of our own
 // net, which tell nothing.
 func (s *site) network(r *http.Request) string {
-	a := s.client(r)
-	if !a.IsValid() || own(a) {
-		return ""
-	}
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+	return subscribers.Network(s.client(r), subscribers.KeptBits4, subscribers.KeptBits6)
 }
-
-// own reports addresses of this machine and of networks that the internet does not reach.
-func own(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }

@@ -82,7 +82,7 @@ func (s *site) actOnConfirm(r *http.Request, req subscribers.ConfirmRequest, v c
 // evidence is what is kept of the address of somebody who consents: all of it, to be shortened later. It is empty for addresses
 // of our own net, which tell nothing.
 func (s *site) evidence(r *http.Request) string {
-	if a := s.client(r); a.IsValid() && !own(a) {
+	if a := s.client(r); a.IsValid() && !subscribers.OwnNetwork(a) {
 		return a.String()
 	}
 	return ""
