@@ -35,6 +35,8 @@ check: postgres ## what must pass before a change goes in: form, static checks, 
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
+	@GO="$(GO)" scripts/vulnerabilities
+	$(GO) test -run '^TestSEC29' ./cmd/mailer
 	$(GO) test -run '^TestImport' ./cmd/mailer
 	MAILER_TEST_REQUIRE_DB=1 $(GO) test -run '^TestSchema' ./migrations
 	$(MAKE) test
@@ -62,6 +64,10 @@ crashtest: postgres ## kill senders, relay and Postgres KILLS (200) times and co
 .PHONY: schema
 schema: postgres ## write migrations/schema.sql anew, after a change of the migrations
 	MAILER_TEST_REQUIRE_DB=1 $(GO) test -count 1 -run '^TestSchema' ./migrations -update
+
+.PHONY: licences
+licences: ## write docs/third-party.md anew, after a change of what we use of others
+	$(GO) test -count 1 -run '^TestSEC29' ./cmd/mailer -update-licences
 
 .PHONY: axe
 axe: ## fetch axe-core with npm into .tools; the tests of pages in Chromium are skipped without it

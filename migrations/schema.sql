@@ -1,6 +1,27 @@
 -- What the migrations build, for people to read. Written by "make schema"; a test keeps it true.
 SET check_function_bodies = false;
 
+CREATE FUNCTION public.add_queue_partitions(n bigint, per bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    parent text;
+    part   text;
+BEGIN
+    IF n < 0 OR per < 1 OR n > 1::bigint << 40 THEN
+        RAISE EXCEPTION 'no such partition' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    FOREACH parent IN ARRAY ARRAY['deliveries', 'outcomes'] LOOP
+        part := parent || '_from_' || n * per;
+        CONTINUE WHEN to_regclass('public.' || part) IS NOT NULL;
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL)', part, parent);
+        EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)', parent, part, n * per, (n + 1) * per);
+    END LOOP;
+END $$;
+
+COMMENT ON FUNCTION public.add_queue_partitions(n bigint, per bigint) IS 'makes the partitions of deliveries and outcomes that hold the campaigns from n * per on, unless they are there';
+
 CREATE FUNCTION public.decided(campaign bigint, from_seq bigint, to_seq bigint) RETURNS TABLE(seq bigint, attempt integer, kind text, class text, code integer, enhanced text, reply text, at timestamp with time zone)
     LANGUAGE sql STABLE
     AS $$
@@ -11,6 +32,44 @@ CREATE FUNCTION public.decided(campaign bigint, from_seq bigint, to_seq bigint) 
 $$;
 
 COMMENT ON FUNCTION public.decided(campaign bigint, from_seq bigint, to_seq bigint) IS 'the outcome that decides each delivery of a range: the first terminal one, but an acceptance before any other (the reader has the mail) and anything known before unknown. More acceptances are copies. A function and not a view, so that the range reaches the index';
+
+CREATE FUNCTION public.drop_queue_partitions(n bigint, per bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $$
+DECLARE
+    parent text;
+    part   text;
+BEGIN
+    IF EXISTS (SELECT FROM sends WHERE campaign_id / per = n AND finished_at IS NULL) THEN
+        RAISE EXCEPTION 'a send is under way in this partition' USING ERRCODE = 'object_in_use';
+    END IF;
+    FOREACH parent IN ARRAY ARRAY['outcomes', 'deliveries'] LOOP
+        part := parent || '_from_' || n * per;
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass('public.' || part) AND inhparent = to_regclass('public.' || parent));
+        EXECUTE format('ALTER TABLE public.%I DETACH PARTITION public.%I', parent, part);
+        EXECUTE format('DROP TABLE public.%I', part);
+    END LOOP;
+END $$;
+
+COMMENT ON FUNCTION public.drop_queue_partitions(n bigint, per bigint) IS 'drops them when their sends are over; it holds up running sends while it waits for its locks, so it gives up after a second and is tried again later';
+
+CREATE FUNCTION public.grant_service(who name) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', who);
+    EXECUTE format('REVOKE CREATE ON SCHEMA public FROM %I, PUBLIC', who);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I', who);
+    EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO %I', who);
+    EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO %I', who);
+    EXECUTE format('REVOKE ALL ON FUNCTION grant_service(name) FROM %I, PUBLIC', who);
+    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON audit_log FROM %I', who);
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON goose_db_version FROM %I', who);
+END $$;
+
+COMMENT ON FUNCTION public.grant_service(who name) IS 'gives a role what the program needs to run: rows of every table, no DDL, no change of the audit log or of the schema version';
 
 CREATE FUNCTION public.list_has_nobody() RETURNS trigger
     LANGUAGE plpgsql
@@ -44,6 +103,58 @@ BEGIN
         RAISE EXCEPTION 'there is no list %', NEW.list_id USING ERRCODE = 'foreign_key_violation';
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.note_changed_subscription() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.list_id <> NEW.list_id THEN
+        INSERT INTO list_changes (list_id, pending, confirmed, unsubscribed) VALUES
+            (OLD.list_id, -(OLD.state = 'pending')::int, -(OLD.state = 'confirmed')::int, -(OLD.state = 'unsubscribed')::int),
+            (NEW.list_id, (NEW.state = 'pending')::int, (NEW.state = 'confirmed')::int, (NEW.state = 'unsubscribed')::int);
+        RETURN NULL;
+    END IF;
+    INSERT INTO list_changes (list_id, pending, confirmed, unsubscribed, signups, joins, leaves) VALUES (NEW.list_id,
+        (NEW.state = 'pending')::int - (OLD.state = 'pending')::int, (NEW.state = 'confirmed')::int - (OLD.state = 'confirmed')::int,
+        (NEW.state = 'unsubscribed')::int - (OLD.state = 'unsubscribed')::int,
+        (NEW.state = 'pending')::int, (NEW.state = 'confirmed')::int, (OLD.state = 'confirmed')::int);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.note_gone_subscriptions() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO list_changes (list_id, pending, confirmed, unsubscribed, erased)
+    SELECT list_id, -count(*) FILTER (WHERE state = 'pending'), -count(*) FILTER (WHERE state = 'confirmed'), -count(*) FILTER (WHERE state = 'unsubscribed'),
+           count(*) FILTER (WHERE state = 'confirmed')
+    FROM gone GROUP BY list_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.note_hand() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.edited_by <> '' THEN
+        INSERT INTO campaign_hands (campaign_id, who, at) VALUES (NEW.id, NEW.edited_by, coalesce(NEW.edited_at, now()))
+        ON CONFLICT (campaign_id, who) DO UPDATE SET at = EXCLUDED.at;
+    ELSIF TG_OP = 'INSERT' AND NEW.created_by NOT IN ('', 'schedule') THEN
+        INSERT INTO campaign_hands (campaign_id, who, at) VALUES (NEW.id, NEW.created_by, NEW.created_at);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.note_new_subscriptions() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO list_changes (list_id, pending, confirmed, unsubscribed, signups, joins)
+    SELECT list_id, count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'confirmed'), count(*) FILTER (WHERE state = 'unsubscribed'),
+           count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'confirmed')
+    FROM fresh GROUP BY list_id;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION public.only_less_network() RETURNS trigger
@@ -93,6 +204,49 @@ END $$;
 
 COMMENT ON FUNCTION public.take_limits(wanted bytea[], most integer[], per bigint[]) IS 'counts one against every key, or against none when one is full; per is in milliseconds';
 
+CREATE TABLE public.account_grants (
+    account_id bigint NOT NULL,
+    list_id bigint,
+    role text NOT NULL,
+    CONSTRAINT account_grants_check CHECK (((role <> 'owner'::text) OR (list_id IS NULL))),
+    CONSTRAINT account_grants_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'writer'::text, 'editor'::text, 'owner'::text])))
+);
+
+COMMENT ON COLUMN public.account_grants.list_id IS 'null: all lists, those to come as well';
+
+CREATE TABLE public.accounts (
+    id bigint NOT NULL,
+    email text NOT NULL,
+    canonical text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    time_zone text DEFAULT ''::text NOT NULL,
+    password text DEFAULT ''::text NOT NULL,
+    totp bytea,
+    totp_new bytea,
+    totp_step bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    disabled_at timestamp with time zone,
+    CONSTRAINT accounts_email_check CHECK ((length(email) <= 254))
+);
+
+COMMENT ON TABLE public.accounts IS 'people who log in; the audit log names them by their address';
+
+COMMENT ON COLUMN public.accounts.password IS 'argon2id in the PHC string format; empty: none chosen yet';
+
+COMMENT ON COLUMN public.accounts.totp IS 'secret of the second factor, encrypted under MAILER_SECRET; totp_new: not confirmed yet';
+
+COMMENT ON COLUMN public.accounts.totp_step IS 'the last time step a code was taken for: no code is taken twice';
+
+ALTER TABLE public.accounts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.accounts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.address_changes (
     id bigint NOT NULL,
     subscriber_id bigint NOT NULL,
@@ -130,6 +284,59 @@ CREATE TABLE public.address_key (
 );
 
 COMMENT ON TABLE public.address_key IS 'which key the address hashes below were made with: a start with another secret would void every suppression, so it is refused';
+
+CREATE TABLE public.alert_settings (
+    list_id bigint NOT NULL,
+    topic text NOT NULL,
+    template text NOT NULL,
+    daily_cap integer NOT NULL,
+    cool_down integer NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT alert_settings_cool_down_check CHECK (((cool_down >= 0) AND (cool_down <= 1440))),
+    CONSTRAINT alert_settings_daily_cap_check CHECK (((daily_cap >= 0) AND (daily_cap <= 24))),
+    CONSTRAINT alert_settings_template_check CHECK ((template = ANY (ARRAY['story'::text, 'digest'::text])))
+);
+
+COMMENT ON COLUMN public.alert_settings.topic IS 'of the list; who has switched it off gets no alert. Empty: everybody gets it';
+
+COMMENT ON COLUMN public.alert_settings.template IS 'story: the whole text; digest: headline, dek and a link';
+
+COMMENT ON COLUMN public.alert_settings.daily_cap IS 'alerts on one day in the time zone of the list, at most';
+
+COMMENT ON COLUMN public.alert_settings.cool_down IS 'minutes between two alerts, at least';
+
+CREATE TABLE public.alerts (
+    campaign_id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    sent_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.alerts IS 'campaigns that are breaking alerts';
+
+COMMENT ON COLUMN public.alerts.sent_at IS 'when it was launched, for cap and cool-down; null again when that was taken back';
+
+CREATE TABLE public.api_tokens (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    name text NOT NULL,
+    scope text NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_tokens_scope_check CHECK ((scope = ANY (ARRAY['reports'::text, 'exports'::text])))
+);
+
+ALTER TABLE public.api_tokens ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_tokens_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.appeal_clicks (
     campaign_id bigint NOT NULL,
@@ -283,8 +490,104 @@ CREATE TABLE public.campaign_blocks (
     "position" integer NOT NULL,
     kind text NOT NULL,
     data jsonb NOT NULL,
-    CONSTRAINT campaign_blocks_kind_check CHECK ((kind = ANY (ARRAY['text'::text, 'section'::text, 'story'::text, 'appeal'::text, 'divider'::text])))
+    CONSTRAINT campaign_blocks_kind_check CHECK ((kind = ANY (ARRAY['text'::text, 'section'::text, 'story'::text, 'appeal'::text, 'divider'::text, 'image'::text, 'sponsor'::text])))
 );
+
+CREATE TABLE public.campaign_fixes (
+    id bigint NOT NULL,
+    campaign_id bigint NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    subject text NOT NULL,
+    preheader text NOT NULL,
+    blocks jsonb NOT NULL,
+    edited_by text NOT NULL,
+    edited_at timestamp with time zone NOT NULL,
+    released_by text DEFAULT ''::text NOT NULL,
+    released_at timestamp with time zone,
+    revision integer,
+    reached bigint,
+    dropped_at timestamp with time zone,
+    CONSTRAINT campaign_fixes_check CHECK (((released_at IS NULL) = (revision IS NULL)))
+);
+
+COMMENT ON TABLE public.campaign_fixes IS 'copies of launched campaigns in which somebody mends something, until it is put in the place of the message or dropped';
+
+COMMENT ON COLUMN public.campaign_fixes.revision IS 'of the message that it became';
+
+COMMENT ON COLUMN public.campaign_fixes.reached IS 'readers in the audience who get it; who was added later does as well';
+
+ALTER TABLE public.campaign_fixes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.campaign_fixes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.campaign_hands (
+    campaign_id bigint NOT NULL,
+    who text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE UNLOGGED TABLE public.campaign_presence (
+    campaign_id bigint NOT NULL,
+    account text NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    block text DEFAULT ''::text NOT NULL
+);
+
+COMMENT ON TABLE public.campaign_presence IS 'who has the desk of a campaign open; a crash of the database forgets it';
+
+CREATE TABLE public.campaign_revisions (
+    id bigint NOT NULL,
+    campaign_id bigint NOT NULL,
+    first_version integer NOT NULL,
+    version integer NOT NULL,
+    account text NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    what text NOT NULL,
+    fold text DEFAULT ''::text NOT NULL,
+    restored bigint,
+    touched jsonb DEFAULT '{}'::jsonb NOT NULL,
+    content jsonb NOT NULL,
+    CONSTRAINT campaign_revisions_check CHECK ((first_version <= version))
+);
+
+COMMENT ON TABLE public.campaign_revisions IS 'what the content of a campaign has been, so that it can be looked at and restored';
+
+COMMENT ON COLUMN public.campaign_revisions.version IS 'of the campaign, with this content; what was folded into it began with first_version';
+
+COMMENT ON COLUMN public.campaign_revisions.account IS 'who made it so: a name as in the audit log';
+
+COMMENT ON COLUMN public.campaign_revisions.at IS 'of the last change that was folded into it; the first was at begun_at';
+
+COMMENT ON COLUMN public.campaign_revisions.fold IS 'what it is about: the next change of the same, soon after and by the same person, is folded into it; empty: nothing is';
+
+COMMENT ON COLUMN public.campaign_revisions.restored IS 'of one that takes a change back: the revision whose content it has';
+
+COMMENT ON COLUMN public.campaign_revisions.touched IS 'which parts it changed, each with the version at which it last did';
+
+ALTER TABLE public.campaign_revisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.campaign_revisions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.campaign_signatures (
+    campaign_id bigint NOT NULL,
+    who text NOT NULL,
+    content_hash bytea NOT NULL,
+    audience_hash bytea,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.campaign_signatures IS 'with four eyes: who agreed to this very content and audience, and could not approve it alone';
 
 CREATE TABLE public.campaign_stories (
     campaign_id bigint NOT NULL,
@@ -298,6 +601,30 @@ COMMENT ON TABLE public.campaign_stories IS 'which stories a campaign carries, s
 COMMENT ON COLUMN public.campaign_stories.picked IS 'the story as it was picked: what differs from it in a block is an editor''s change, what differs from it in the article is news';
 
 COMMENT ON COLUMN public.campaign_stories.groups IS 'optional groups that a reader must have had to be sent this story, as launched; 0: everybody';
+
+CREATE TABLE public.campaign_unsaved (
+    id bigint NOT NULL,
+    campaign_id bigint NOT NULL,
+    account text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    what text NOT NULL,
+    fold text NOT NULL,
+    change jsonb NOT NULL
+);
+
+COMMENT ON TABLE public.campaign_unsaved IS 'changes that met with a change of somebody else: they wait for their author to put them on top, or to drop them';
+
+COMMENT ON COLUMN public.campaign_unsaved.version IS 'of the campaign that their author had before them';
+
+ALTER TABLE public.campaign_unsaved ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.campaign_unsaved_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.campaigns (
     id bigint NOT NULL,
@@ -345,6 +672,8 @@ CREATE TABLE public.campaigns (
     exclude text[],
     approved_audience bytea,
     archive_hidden boolean DEFAULT false NOT NULL,
+    approved_readers bigint,
+    own_rule jsonb,
     CONSTRAINT campaigns_check CHECK (((state = 'launched'::text) = (launched_at IS NOT NULL))),
     CONSTRAINT campaigns_check1 CHECK (((state <> ALL (ARRAY['approved'::text, 'launched'::text])) OR (approved_hash IS NOT NULL))),
     CONSTRAINT campaigns_doubt_policy_check CHECK ((doubt_policy = ANY (ARRAY['retry'::text, 'hold'::text]))),
@@ -394,6 +723,10 @@ COMMENT ON COLUMN public.campaigns.approved_audience IS 'hash of the rules of it
 
 COMMENT ON COLUMN public.campaigns.archive_hidden IS 'an editor keeps it out of the public archive';
 
+COMMENT ON COLUMN public.campaigns.approved_readers IS 'how many readers a person confirmed by typing the number, where the audience was far from usual';
+
+COMMENT ON COLUMN public.campaigns.own_rule IS 'a rule over readers that narrows it besides its segments, such as that of a correction; null: none';
+
 ALTER TABLE public.campaigns ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.campaigns_id_seq
     START WITH 1
@@ -402,6 +735,16 @@ ALTER TABLE public.campaigns ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW public.carried_stories AS
+ SELECT s.campaign_id,
+    s.article_id,
+    s.groups
+   FROM (public.campaign_stories s
+     JOIN public.campaigns c ON ((c.id = s.campaign_id)))
+  WHERE (c.state = 'launched'::text);
+
+COMMENT ON VIEW public.carried_stories IS 'declared by campaigns for segments: which launched campaigns carry a story, and which groups a delivery must have for it to be in';
 
 CREATE TABLE public.chunks (
     id bigint NOT NULL,
@@ -424,6 +767,7 @@ CREATE TABLE public.chunks (
     expired integer DEFAULT 0 NOT NULL,
     unknown integer DEFAULT 0 NOT NULL,
     relay text DEFAULT ''::text NOT NULL,
+    answers jsonb,
     CONSTRAINT chunks_check CHECK ((to_seq >= from_seq))
 )
 WITH (fillfactor='70');
@@ -435,6 +779,8 @@ COMMENT ON COLUMN public.chunks.token IS 'raised at every claim; who holds an ol
 COMMENT ON COLUMN public.chunks.accepted IS 'tally of the outcomes that decide (see decided), written when the chunk closes and again when one of its retries ends';
 
 COMMENT ON COLUMN public.chunks.relay IS 'the relay that the present claim goes over, or the last one did; chosen at the claim';
+
+COMMENT ON COLUMN public.chunks.answers IS 'what its attempts were answered, for reports: {"first", "last", "minutes": [[minute since 1970, accepted, deferred, failed]], "refused": [[class, how many, the seq of one]]}. Null until a chore has looked at the closed chunk, and again when one of its retries ends';
 
 ALTER TABLE public.chunks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.chunks_id_seq
@@ -523,6 +869,49 @@ COMMENT ON COLUMN public.consent_log.was IS 'of a change of choices: what stood 
 
 ALTER TABLE public.consent_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.consent_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.corrections (
+    id bigint NOT NULL,
+    article_id bigint NOT NULL,
+    note text NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    taken_back timestamp with time zone,
+    CONSTRAINT corrections_note_check CHECK ((note <> ''::text))
+);
+
+COMMENT ON TABLE public.corrections IS 'what was wrong in a story and what is right; a story may have several. The story itself is corrected apart';
+
+COMMENT ON COLUMN public.corrections.note IS 'plain text, as readers see it';
+
+COMMENT ON COLUMN public.corrections.taken_back IS 'when the note was withdrawn: it is shown nowhere any more, and nothing more goes out of it';
+
+CREATE VIEW public.corrected AS
+ SELECT corrections.id,
+    corrections.article_id,
+    corrections.note,
+    corrections.made_at
+   FROM public.corrections
+  WHERE (corrections.taken_back IS NULL);
+
+COMMENT ON VIEW public.corrected IS 'declared by articles: what stands of corrections';
+
+CREATE TABLE public.correction_mails (
+    correction_id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    campaign_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.correction_mails IS 'campaigns that take a correction to those of a list who were sent the story: one for each list, ever';
+
+ALTER TABLE public.corrections ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.corrections_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -758,6 +1147,19 @@ CREATE TABLE public.doubt_decisions (
 
 COMMENT ON TABLE public.doubt_decisions IS 'what a person decided about a reader of whom it is not known whether the mail arrived';
 
+CREATE TABLE public.entry_links (
+    token_hash bytea NOT NULL,
+    purpose text NOT NULL,
+    account_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT entry_links_check CHECK (((purpose = 'owner'::text) = (account_id IS NULL))),
+    CONSTRAINT entry_links_purpose_check CHECK ((purpose = ANY (ARRAY['owner'::text, 'invite'::text, 'reset'::text, 'demo'::text])))
+);
+
+COMMENT ON TABLE public.entry_links IS 'links that let somebody in once, by a hash of what stands in them';
+
 CREATE TABLE public.erasures (
     id bigint NOT NULL,
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -909,6 +1311,32 @@ ALTER TABLE public.held_clicks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.images (
+    hash text NOT NULL,
+    kind text NOT NULL,
+    width integer NOT NULL,
+    height integer NOT NULL,
+    size integer NOT NULL,
+    data bytea NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    alt text DEFAULT ''::text NOT NULL,
+    credit text DEFAULT ''::text NOT NULL,
+    who text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    removed_at timestamp with time zone,
+    CONSTRAINT images_hash_check CHECK ((hash ~ '^[0-9a-f]{32}$'::text)),
+    CONSTRAINT images_height_check CHECK ((height > 0)),
+    CONSTRAINT images_kind_check CHECK ((kind = ANY (ARRAY['png'::text, 'jpeg'::text, 'gif'::text]))),
+    CONSTRAINT images_width_check CHECK ((width > 0))
+);
+ALTER TABLE ONLY public.images ALTER COLUMN data SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.images IS 'pictures that editors uploaded, written anew from their pixels; public at an address made of the hash';
+
+COMMENT ON COLUMN public.images.hash IS 'first 128 bits of the SHA-256 of data, as it was before a removal';
+
+COMMENT ON COLUMN public.images.removed_at IS 'taken off the web; data is empty then';
+
 CREATE TABLE public.imports (
     id bigint NOT NULL,
     list_id bigint NOT NULL,
@@ -1033,6 +1461,67 @@ WITH (fillfactor='70');
 
 COMMENT ON TABLE public.limit_counts IS 'how often something was done within a time that began with the first; key: an HMAC of what is counted';
 
+CREATE TABLE public.link_checks (
+    url_hash bytea NOT NULL,
+    url text NOT NULL,
+    state text NOT NULL,
+    said text DEFAULT ''::text NOT NULL,
+    leads_to text DEFAULT ''::text NOT NULL,
+    checked_at timestamp with time zone NOT NULL,
+    CONSTRAINT link_checks_state_check CHECK ((state = ANY (ARRAY['fine'::text, 'dead'::text, 'moved'::text, 'front'::text, 'trouble'::text, 'private'::text])))
+);
+
+COMMENT ON COLUMN public.link_checks.state IS 'moved: leads on to another address for good; front: leads to the front page of its site, as links to removed pages do; trouble: no answer, which may pass; private: not on the public internet';
+
+CREATE TABLE public.list_changes (
+    list_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    pending integer DEFAULT 0 NOT NULL,
+    confirmed integer DEFAULT 0 NOT NULL,
+    unsubscribed integer DEFAULT 0 NOT NULL,
+    signups integer DEFAULT 0 NOT NULL,
+    joins integer DEFAULT 0 NOT NULL,
+    leaves integer DEFAULT 0 NOT NULL,
+    erased integer DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.list_changes IS 'by how much the numbers of a list have changed, a row for each statement that changed subscriptions: added only, so that nobody waits for anybody. A chore moves them to list_counts and list_days; both together are exact at every moment';
+
+CREATE TABLE public.list_counts (
+    list_id bigint NOT NULL,
+    pending bigint DEFAULT 0 NOT NULL,
+    confirmed bigint DEFAULT 0 NOT NULL,
+    unsubscribed bigint DEFAULT 0 NOT NULL,
+    suppressed bigint DEFAULT 0 NOT NULL,
+    supporters bigint DEFAULT 0 NOT NULL,
+    reasons jsonb DEFAULT '{}'::jsonb NOT NULL,
+    looked_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.list_counts IS 'how many subscriptions of a list stand where, less what still waits in list_changes';
+
+COMMENT ON COLUMN public.list_counts.suppressed IS 'of the confirmed, those whose address is suppressed, as of looked_at; so are supporters (of the others) and reasons ({"complaint": 3})';
+
+CREATE TABLE public.list_days (
+    list_id bigint NOT NULL,
+    day date NOT NULL,
+    signups bigint DEFAULT 0 NOT NULL,
+    joins bigint DEFAULT 0 NOT NULL,
+    leaves bigint DEFAULT 0 NOT NULL,
+    erased bigint DEFAULT 0 NOT NULL,
+    change bigint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.list_days IS 'what happened to a list on a day of its own time zone. Days before this table was made are those of UTC, and know only how those who were there then had come and gone last';
+
+COMMENT ON COLUMN public.list_days.signups IS 'asked to join and were to confirm it';
+
+COMMENT ON COLUMN public.list_days.joins IS 'became confirmed, however: by the link, by an import, by hand, by taking back a leave';
+
+COMMENT ON COLUMN public.list_days.leaves IS 'were confirmed and are so no more; who asked to be forgotten is counted as erased instead';
+
+COMMENT ON COLUMN public.list_days.change IS 'of the confirmed, all in all: the total of an earlier day is that of now less the changes since';
+
 CREATE TABLE public.lists (
     id bigint NOT NULL,
     slug text NOT NULL,
@@ -1060,10 +1549,12 @@ CREATE TABLE public.lists (
     signup_open boolean DEFAULT false NOT NULL,
     archive_open boolean DEFAULT false NOT NULL,
     no_welcome boolean DEFAULT false NOT NULL,
+    type_face text DEFAULT ''::text NOT NULL,
     CONSTRAINT lists_accent_colour_check CHECK ((accent_colour ~ '^#[0-9a-f]{6}$'::text)),
     CONSTRAINT lists_name_check CHECK ((name <> ''::text)),
     CONSTRAINT lists_paper_colour_check CHECK ((paper_colour ~ '^#[0-9a-f]{6}$'::text)),
-    CONSTRAINT lists_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50)))
+    CONSTRAINT lists_slug_check CHECK (((slug ~ '^[a-z0-9](-?[a-z0-9])*$'::text) AND (length(slug) <= 50))),
+    CONSTRAINT lists_type_face_check CHECK ((type_face = ANY (ARRAY[''::text, 'book'::text, 'clean'::text, 'clear'::text])))
 );
 
 COMMENT ON COLUMN public.lists.envelope_domain IS 'domain of MAIL FROM; shares the organisational domain of from_address (DMARC alignment)';
@@ -1076,6 +1567,8 @@ COMMENT ON COLUMN public.lists.archive_open IS 'past campaigns stand on the publ
 
 COMMENT ON COLUMN public.lists.no_welcome IS 'who confirms gets no welcome mail';
 
+COMMENT ON COLUMN public.lists.type_face IS 'the fonts of its mails; empty: Georgia for what is read, Helvetica for labels';
+
 ALTER TABLE public.lists ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.lists_id_seq
     START WITH 1
@@ -1084,6 +1577,14 @@ ALTER TABLE public.lists ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.login_tries (
+    key bytea NOT NULL,
+    n integer NOT NULL,
+    until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.login_tries IS 'passwords and codes that were tried; kept through a crash, unlike limit_counts; key: an HMAC of who and from where';
 
 CREATE TABLE public.machine_marks (
     mark bytea NOT NULL,
@@ -1258,6 +1759,51 @@ CREATE TABLE public.permits (
 
 COMMENT ON TABLE public.permits IS 'the deliveries whose final dot a sending process may have written; those without an outcome after a crash are the doubts. Each group of permits adds a row with all that is at risk and removes the one before it';
 
+CREATE TABLE public.proof_groups (
+    id bigint NOT NULL,
+    list_id bigint,
+    name text NOT NULL,
+    addresses text[] NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT proof_groups_name_check CHECK ((name <> ''::text))
+);
+
+COMMENT ON COLUMN public.proof_groups.list_id IS 'null: for campaigns of every list';
+
+ALTER TABLE public.proof_groups ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.proof_groups_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.proofs (
+    id bigint NOT NULL,
+    campaign_id bigint NOT NULL,
+    address text NOT NULL,
+    content_hash bytea NOT NULL,
+    audience_hash bytea,
+    may_approve boolean NOT NULL,
+    sent_by text NOT NULL,
+    sent_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.proofs IS 'test copies that were mailed, to staff. What a signed link in one of them may do is bound to its row';
+
+COMMENT ON COLUMN public.proofs.may_approve IS 'a link to approve or hold stood in it';
+
+ALTER TABLE public.proofs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.proofs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE VIEW public.public_sends AS
  SELECT s.campaign_id,
     s.list_id,
@@ -1305,6 +1851,14 @@ CREATE VIEW public.recent_leaves AS
 
 COMMENT ON VIEW public.recent_leaves IS 'declared for delivery: a permit looks here first';
 
+CREATE TABLE public.recovery_codes (
+    account_id bigint NOT NULL,
+    hash bytea NOT NULL,
+    used_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.recovery_codes IS 'each stands in for the second factor once';
+
 CREATE TABLE public.relay_days (
     relay text NOT NULL,
     day date NOT NULL,
@@ -1329,6 +1883,30 @@ CREATE TABLE public.relay_states (
 WITH (fillfactor='50');
 
 COMMENT ON TABLE public.relay_states IS 'how each sending process finds each relay, for people; written when it changes and every few seconds';
+
+CREATE TABLE public.review_reminders (
+    campaign_id bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.review_reminders IS 'who may approve is reminded once of each deadline';
+
+CREATE TABLE public.review_settings (
+    list_id bigint NOT NULL,
+    four_eyes boolean DEFAULT false NOT NULL,
+    grief_tags text[] NOT NULL,
+    reminder_minutes integer NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT review_settings_reminder_minutes_check CHECK (((reminder_minutes >= 0) AND (reminder_minutes <= 1440)))
+);
+
+COMMENT ON COLUMN public.review_settings.four_eyes IS 'who has changed a campaign since its last approval cannot approve it alone';
+
+COMMENT ON COLUMN public.review_settings.grief_tags IS 'tags and sections of stories beside which no appeal should stand, in lower case';
+
+COMMENT ON COLUMN public.review_settings.reminder_minutes IS 'before the deadline of an approval; 0: no reminder';
 
 CREATE VIEW public.segment_uses AS
  SELECT x.slug,
@@ -1396,13 +1974,40 @@ COMMENT ON TABLE public.sender_marks IS 'a number that each sender raises and re
 
 CREATE VIEW public.sent_to AS
  SELECT d.campaign_id,
-    d.subscriber_id
+    d.subscriber_id,
+    d.groups
    FROM public.deliveries d
   WHERE (EXISTS ( SELECT
            FROM public.outcomes o
           WHERE ((o.campaign_id = d.campaign_id) AND (o.seq = d.seq) AND (o.kind = ANY (ARRAY['accepted'::text, 'doubt'::text, 'unknown'::text])))));
 
 COMMENT ON VIEW public.sent_to IS 'declared by delivery for segments: who was sent which campaign, or may have been';
+
+CREATE TABLE public.sessions (
+    id bigint NOT NULL,
+    token_hash bytea NOT NULL,
+    account_id bigint,
+    data text NOT NULL,
+    renew boolean DEFAULT false NOT NULL,
+    network text DEFAULT ''::text NOT NULL,
+    browser text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN public.sessions.account_id IS 'who is logged in, or is about to and has given the password';
+
+COMMENT ON COLUMN public.sessions.renew IS 'what the person may do has changed: the next request gets another token';
+
+ALTER TABLE public.sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sessions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.signups (
     id bigint NOT NULL,
@@ -1487,11 +2092,29 @@ ALTER TABLE public.topics ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_canonical_key UNIQUE (canonical);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.address_changes
     ADD CONSTRAINT address_changes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.address_key
     ADD CONSTRAINT address_key_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.alert_settings
+    ADD CONSTRAINT alert_settings_pkey PRIMARY KEY (list_id);
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (campaign_id);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.appeal_clicks
     ADD CONSTRAINT appeal_clicks_pkey PRIMARY KEY (campaign_id, variant_id, hour);
@@ -1526,8 +2149,29 @@ ALTER TABLE ONLY public.budgets
 ALTER TABLE ONLY public.campaign_blocks
     ADD CONSTRAINT campaign_blocks_pkey PRIMARY KEY (campaign_id, "position");
 
+ALTER TABLE ONLY public.campaign_fixes
+    ADD CONSTRAINT campaign_fixes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.campaign_hands
+    ADD CONSTRAINT campaign_hands_pkey PRIMARY KEY (campaign_id, who);
+
+ALTER TABLE ONLY public.campaign_presence
+    ADD CONSTRAINT campaign_presence_pkey PRIMARY KEY (campaign_id, account);
+
+ALTER TABLE ONLY public.campaign_revisions
+    ADD CONSTRAINT campaign_revisions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.campaign_signatures
+    ADD CONSTRAINT campaign_signatures_pkey PRIMARY KEY (campaign_id, who);
+
 ALTER TABLE ONLY public.campaign_stories
     ADD CONSTRAINT campaign_stories_pkey PRIMARY KEY (campaign_id, article_id);
+
+ALTER TABLE ONLY public.campaign_unsaved
+    ADD CONSTRAINT campaign_unsaved_campaign_id_account_fold_key UNIQUE (campaign_id, account, fold);
+
+ALTER TABLE ONLY public.campaign_unsaved
+    ADD CONSTRAINT campaign_unsaved_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.campaigns
     ADD CONSTRAINT campaigns_digest_id_edition_key UNIQUE (digest_id, edition);
@@ -1553,6 +2197,15 @@ ALTER TABLE ONLY public.consent_kept
 ALTER TABLE ONLY public.consent_log
     ADD CONSTRAINT consent_log_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.correction_mails
+    ADD CONSTRAINT correction_mails_campaign_id_key UNIQUE (campaign_id);
+
+ALTER TABLE ONLY public.correction_mails
+    ADD CONSTRAINT correction_mails_pkey PRIMARY KEY (correction_id, list_id);
+
+ALTER TABLE ONLY public.corrections
+    ADD CONSTRAINT corrections_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.database_eras
     ADD CONSTRAINT database_eras_era_key UNIQUE (era);
 
@@ -1576,6 +2229,9 @@ ALTER TABLE ONLY public.digests
 
 ALTER TABLE ONLY public.doubt_decisions
     ADD CONSTRAINT doubt_decisions_pkey PRIMARY KEY (campaign_id, seq, attempt);
+
+ALTER TABLE ONLY public.entry_links
+    ADD CONSTRAINT entry_links_pkey PRIMARY KEY (token_hash);
 
 ALTER TABLE ONLY public.erasures
     ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
@@ -1610,6 +2266,9 @@ ALTER TABLE ONLY public.forms
 ALTER TABLE ONLY public.held_clicks
     ADD CONSTRAINT held_clicks_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.images
+    ADD CONSTRAINT images_pkey PRIMARY KEY (hash);
+
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_pkey PRIMARY KEY (id);
 
@@ -1628,11 +2287,23 @@ ALTER TABLE ONLY public.leaves
 ALTER TABLE ONLY public.limit_counts
     ADD CONSTRAINT limit_counts_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.link_checks
+    ADD CONSTRAINT link_checks_pkey PRIMARY KEY (url_hash);
+
+ALTER TABLE ONLY public.list_counts
+    ADD CONSTRAINT list_counts_pkey PRIMARY KEY (list_id);
+
+ALTER TABLE ONLY public.list_days
+    ADD CONSTRAINT list_days_pkey PRIMARY KEY (list_id, day);
+
 ALTER TABLE ONLY public.lists
     ADD CONSTRAINT lists_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.lists
     ADD CONSTRAINT lists_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.login_tries
+    ADD CONSTRAINT login_tries_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY public.machine_marks
     ADD CONSTRAINT machine_marks_pkey PRIMARY KEY (mark);
@@ -1655,11 +2326,23 @@ ALTER TABLE ONLY public.outcomes
 ALTER TABLE ONLY public.permits
     ADD CONSTRAINT permits_pkey PRIMARY KEY (process, serial);
 
+ALTER TABLE ONLY public.proof_groups
+    ADD CONSTRAINT proof_groups_list_id_name_key UNIQUE NULLS NOT DISTINCT (list_id, name);
+
+ALTER TABLE ONLY public.proof_groups
+    ADD CONSTRAINT proof_groups_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.proofs
+    ADD CONSTRAINT proofs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.publications
     ADD CONSTRAINT publications_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.publications
     ADD CONSTRAINT publications_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (account_id, hash);
 
 ALTER TABLE ONLY public.relay_days
     ADD CONSTRAINT relay_days_pkey PRIMARY KEY (relay, day);
@@ -1669,6 +2352,12 @@ ALTER TABLE ONLY public.relay_states
 
 ALTER TABLE ONLY public.retries
     ADD CONSTRAINT retries_pkey PRIMARY KEY (campaign_id, seq);
+
+ALTER TABLE ONLY public.review_reminders
+    ADD CONSTRAINT review_reminders_pkey PRIMARY KEY (campaign_id, due_at);
+
+ALTER TABLE ONLY public.review_settings
+    ADD CONSTRAINT review_settings_pkey PRIMARY KEY (list_id);
 
 ALTER TABLE ONLY public.segments
     ADD CONSTRAINT segments_pkey PRIMARY KEY (id);
@@ -1684,6 +2373,12 @@ ALTER TABLE ONLY public.sender_marks
 
 ALTER TABLE ONLY public.sends
     ADD CONSTRAINT sends_pkey PRIMARY KEY (campaign_id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
 
 ALTER TABLE ONLY public.signups
     ADD CONSTRAINT signups_pkey PRIMARY KEY (id);
@@ -1712,13 +2407,33 @@ ALTER TABLE ONLY public.topics
 ALTER TABLE ONLY public.topics
     ADD CONSTRAINT topics_pkey PRIMARY KEY (id);
 
+CREATE INDEX account_grants_list ON public.account_grants USING btree (list_id);
+
+CREATE UNIQUE INDEX account_grants_one ON public.account_grants USING btree (account_id, COALESCE(list_id, (0)::bigint));
+
 CREATE INDEX address_changes_subscriber ON public.address_changes USING btree (subscriber_id);
+
+CREATE INDEX alerts_sent ON public.alerts USING btree (list_id, sent_at) WHERE (sent_at IS NOT NULL);
+
+CREATE INDEX api_tokens_account ON public.api_tokens USING btree (account_id);
+
+CREATE INDEX appeal_clicks_variant ON public.appeal_clicks USING btree (variant_id);
 
 CREATE INDEX articles_feed ON public.articles USING btree (feed_id, published_at DESC);
 
 CREATE INDEX articles_published ON public.articles USING btree (published_at DESC, id);
 
-CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject);
+CREATE INDEX audit_log_actor ON public.audit_log USING btree (actor, id DESC);
+
+CREATE INDEX audit_log_kind ON public.audit_log USING btree (split_part(action, '.'::text, 1), id DESC);
+
+CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject, id DESC);
+
+CREATE INDEX campaign_fixes_of ON public.campaign_fixes USING btree (campaign_id);
+
+CREATE UNIQUE INDEX campaign_fixes_open ON public.campaign_fixes USING btree (campaign_id) WHERE ((released_at IS NULL) AND (dropped_at IS NULL));
+
+CREATE INDEX campaign_revisions_campaign ON public.campaign_revisions USING btree (campaign_id, id);
 
 CREATE INDEX campaign_stories_article ON public.campaign_stories USING btree (article_id);
 
@@ -1731,6 +2446,8 @@ CREATE INDEX campaigns_due ON public.campaigns USING btree (send_at) WHERE (stat
 CREATE INDEX campaigns_list_launched ON public.campaigns USING btree (list_id, launched_at) WHERE (state = 'launched'::text);
 
 CREATE INDEX chunks_open ON public.chunks USING btree (campaign_id, priority DESC, not_before, id) WHERE (closed_at IS NULL);
+
+CREATE INDEX chunks_untold ON public.chunks USING btree (id) WHERE ((closed_at IS NOT NULL) AND (answers IS NULL));
 
 CREATE INDEX confirm_asks_subscriber ON public.confirm_asks USING btree (subscriber_id);
 
@@ -1746,6 +2463,10 @@ CREATE INDEX consent_log_network ON public.consent_log USING btree (at) WHERE (n
 
 CREATE INDEX consent_log_subscriber ON public.consent_log USING btree (subscriber_id, id);
 
+CREATE INDEX corrections_article ON public.corrections USING btree (article_id);
+
+CREATE INDEX entry_links_account ON public.entry_links USING btree (account_id);
+
 CREATE UNIQUE INDEX erasures_begun ON public.erasures USING btree (address_hash) WHERE (erased_at IS NULL);
 
 CREATE INDEX erasures_open ON public.erasures USING btree (id) WHERE (finished_at IS NULL);
@@ -1756,6 +2477,8 @@ CREATE INDEX feeds_due ON public.feeds USING btree (next_poll_at) WHERE (removed
 
 CREATE INDEX held_clicks_at ON public.held_clicks USING btree (at);
 
+CREATE INDEX images_recent ON public.images USING btree (created_at DESC, hash DESC) WHERE (removed_at IS NULL);
+
 CREATE INDEX inbound_open ON public.inbound USING btree (kind, id) WHERE (handled_at IS NULL);
 
 CREATE INDEX inbound_subscriber ON public.inbound USING btree (subscriber_id);
@@ -1763,6 +2486,10 @@ CREATE INDEX inbound_subscriber ON public.inbound USING btree (subscriber_id);
 CREATE INDEX leaves_subscriber ON public.leaves USING btree (subscriber_id);
 
 CREATE INDEX limit_counts_until ON public.limit_counts USING btree (until);
+
+CREATE INDEX link_checks_age ON public.link_checks USING btree (checked_at);
+
+CREATE INDEX login_tries_until ON public.login_tries USING btree (until);
 
 CREATE INDEX merged_subscribers_into ON public.merged_subscribers USING btree (into_id);
 
@@ -1774,13 +2501,23 @@ CREATE INDEX outbox_recipient ON public.outbox USING btree (lower(recipient));
 
 CREATE INDEX outcomes_notable ON ONLY public.outcomes USING btree (campaign_id, kind, seq) WHERE (kind = ANY (ARRAY['failed'::text, 'suppressed'::text, 'expired'::text, 'unknown'::text]));
 
+CREATE INDEX proofs_campaign ON public.proofs USING btree (campaign_id, id);
+
+CREATE INDEX proofs_sent ON public.proofs USING btree (sent_at);
+
 CREATE INDEX retries_due ON public.retries USING btree (campaign_id, provider, due);
 
 CREATE INDEX sends_live ON public.sends USING btree (campaign_id) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text]));
 
+CREATE INDEX sessions_account ON public.sessions USING btree (account_id);
+
+CREATE INDEX sessions_expires ON public.sessions USING btree (expires_at);
+
 CREATE INDEX signups_canonical ON public.signups USING btree (canonical);
 
 CREATE INDEX signups_due ON public.signups USING btree (due);
+
+CREATE INDEX subscribers_name ON public.subscribers USING btree (lower(name) COLLATE "C", id) WHERE (name <> ''::text);
 
 CREATE INDEX subscriptions_expiring ON public.subscriptions USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (expiry_noted IS DISTINCT FROM expires_at));
 
@@ -1788,7 +2525,13 @@ CREATE INDEX subscriptions_pending ON public.subscriptions USING btree (created_
 
 CREATE INDEX subscriptions_walk ON public.subscriptions USING btree (list_id, shuffle, subscriber_id) WHERE (state = 'confirmed'::text);
 
+CREATE INDEX suppressions_address ON public.suppressions USING btree (lower(address) COLLATE "C", id) WHERE (address IS NOT NULL);
+
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER campaigns_hands_edited AFTER UPDATE OF edited_at, edited_by ON public.campaigns FOR EACH ROW EXECUTE FUNCTION public.note_hand();
+
+CREATE TRIGGER campaigns_hands_made AFTER INSERT ON public.campaigns FOR EACH ROW EXECUTE FUNCTION public.note_hand();
 
 CREATE TRIGGER consent_log_append_only BEFORE TRUNCATE ON public.consent_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -1796,15 +2539,39 @@ CREATE TRIGGER consent_log_only_less BEFORE UPDATE ON public.consent_log FOR EAC
 
 CREATE TRIGGER lists_with_subscriptions_stay BEFORE DELETE ON public.lists FOR EACH ROW EXECUTE FUNCTION public.list_has_nobody();
 
+CREATE TRIGGER subscriptions_changes_are_noted AFTER UPDATE ON public.subscriptions FOR EACH ROW WHEN (((old.state <> new.state) OR (old.list_id <> new.list_id))) EXECUTE FUNCTION public.note_changed_subscription();
+
+CREATE TRIGGER subscriptions_gone_are_noted AFTER DELETE ON public.subscriptions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.note_gone_subscriptions();
+
 CREATE TRIGGER subscriptions_list_is_there AFTER INSERT ON public.subscriptions REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.list_is_there();
 
+CREATE TRIGGER subscriptions_new_are_noted AFTER INSERT ON public.subscriptions REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.note_new_subscriptions();
+
 CREATE TRIGGER subscriptions_new_list_is_there BEFORE UPDATE OF list_id ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.new_list_is_there();
+
+ALTER TABLE ONLY public.account_grants
+    ADD CONSTRAINT account_grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.account_grants
+    ADD CONSTRAINT account_grants_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
 
 ALTER TABLE ONLY public.address_changes
     ADD CONSTRAINT address_changes_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
 
 ALTER TABLE ONLY public.address_changes
     ADD CONSTRAINT address_changes_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_settings
+    ADD CONSTRAINT alert_settings_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.appeal_clicks
     ADD CONSTRAINT appeal_clicks_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES public.appeal_variants(id);
@@ -1821,11 +2588,29 @@ ALTER TABLE ONLY public.brake_marks
 ALTER TABLE ONLY public.campaign_blocks
     ADD CONSTRAINT campaign_blocks_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.campaign_fixes
+    ADD CONSTRAINT campaign_fixes_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaign_hands
+    ADD CONSTRAINT campaign_hands_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaign_presence
+    ADD CONSTRAINT campaign_presence_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaign_revisions
+    ADD CONSTRAINT campaign_revisions_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaign_signatures
+    ADD CONSTRAINT campaign_signatures_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.campaign_stories
     ADD CONSTRAINT campaign_stories_article_id_fkey FOREIGN KEY (article_id) REFERENCES public.articles(id);
 
 ALTER TABLE ONLY public.campaign_stories
     ADD CONSTRAINT campaign_stories_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.campaign_unsaved
+    ADD CONSTRAINT campaign_unsaved_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.campaigns
     ADD CONSTRAINT campaigns_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES public.digests(id);
@@ -1839,11 +2624,26 @@ ALTER TABLE ONLY public.chunks
 ALTER TABLE ONLY public.confirm_asks
     ADD CONSTRAINT confirm_asks_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.correction_mails
+    ADD CONSTRAINT correction_mails_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.correction_mails
+    ADD CONSTRAINT correction_mails_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.corrections(id);
+
+ALTER TABLE ONLY public.correction_mails
+    ADD CONSTRAINT correction_mails_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.corrections
+    ADD CONSTRAINT corrections_article_id_fkey FOREIGN KEY (article_id) REFERENCES public.articles(id);
+
 ALTER TABLE ONLY public.digest_skips
     ADD CONSTRAINT digest_skips_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES public.digests(id);
 
 ALTER TABLE ONLY public.digests
     ADD CONSTRAINT digests_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.entry_links
+    ADD CONSTRAINT entry_links_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.feed_items
     ADD CONSTRAINT feed_items_article_id_fkey FOREIGN KEY (article_id) REFERENCES public.articles(id);
@@ -1869,14 +2669,38 @@ ALTER TABLE ONLY public.imports
 ALTER TABLE ONLY public.leave_reasons
     ADD CONSTRAINT leave_reasons_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
 
+ALTER TABLE ONLY public.list_counts
+    ADD CONSTRAINT list_counts_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.list_days
+    ADD CONSTRAINT list_days_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.lists
     ADD CONSTRAINT lists_publication_id_fkey FOREIGN KEY (publication_id) REFERENCES public.publications(id);
 
 ALTER TABLE ONLY public.merged_subscribers
     ADD CONSTRAINT merged_subscribers_into_id_fkey FOREIGN KEY (into_id) REFERENCES public.subscribers(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.proof_groups
+    ADD CONSTRAINT proof_groups_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.proofs
+    ADD CONSTRAINT proofs_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.retries
     ADD CONSTRAINT retries_chunk_id_fkey FOREIGN KEY (chunk_id) REFERENCES public.chunks(id);
+
+ALTER TABLE ONLY public.review_reminders
+    ADD CONSTRAINT review_reminders_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.review_settings
+    ADD CONSTRAINT review_settings_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.signups
     ADD CONSTRAINT signups_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.lists(id);

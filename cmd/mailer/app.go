@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
+	"mailer/internal/accounts"
 	"mailer/internal/appeals"
 	"mailer/internal/articles"
 	"mailer/internal/audience"
@@ -20,6 +23,7 @@ import (
 	"mailer/internal/dkim"
 	"mailer/internal/errs"
 	"mailer/internal/fetch"
+	"mailer/internal/images"
 	"mailer/internal/letters"
 	"mailer/internal/limits"
 	"mailer/internal/links"
@@ -29,6 +33,8 @@ import (
 	"mailer/internal/reports"
 	"mailer/internal/signup"
 	"mailer/internal/subscribers"
+	"mailer/internal/transfer"
+	"mailer/internal/web/public"
 )
 
 // app is every room, opened on one database.
@@ -41,7 +47,9 @@ type app struct {
 	dkim    *dkim.Ring
 
 	templates   *render.Templates
+	accounts    *accounts.Service
 	subscribers *subscribers.Store
+	transfer    *transfer.Store
 	articles    *articles.Store
 	appeals     *appeals.Store
 	audience    *audience.Store
@@ -53,6 +61,7 @@ type app struct {
 	campaigns   *campaigns.Service
 	privacy     *privacy.Service
 	reports     *reports.Store
+	images      *images.Store
 }
 
 // configure reads file, environment and flags, and passes warnings on.
@@ -140,14 +149,13 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	a.subscribers = subscribers.NewStore(a.db, a.ring)
+	a.transfer = transfer.NewStore(a.db, a.subscribers)
 	a.subscribers.Policy.AllowReserved = !a.cfg.Production
 	a.subscribers.Policy.MailDomain = a.cfg.MailDomain
 	if err := a.subscribers.CheckKey(ctx); err != nil {
 		return err
 	}
-	a.articles = articles.NewStore(a.db, fetch.New(fetch.Options{
-		AllowPrivate: !a.cfg.Production && len(a.cfg.AllowHosts) > 0, AllowHosts: a.cfg.AllowHosts, UserAgent: fetch.UserAgent(a.cfg.BaseURL),
-	}), time.Now)
+	a.articles = articles.NewStore(a.db, a.fetcher(0), time.Now)
 	a.appeals = appeals.NewStore(a.db, time.Now)
 	a.delivery = delivery.NewStore(a.db, a.ring, a.subscribers)
 	a.delivery.Narrow = audience.Narrow
@@ -161,8 +169,11 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 
 // openCampaigns opens the rooms that depend on where the public pages are, which a development server may learn late.
 func (a *app) openCampaigns() {
+	a.images = images.NewStore(a.db, a.cfg.Images())
 	a.letters = letters.New(letters.Deps{Ring: a.ring, DKIM: a.dkim, Templates: a.templates, URLs: links.URLs{Base: a.cfg.BaseURL},
 		MailDomain: a.cfg.MailDomain, Now: time.Now, Limits: a.limits})
+	a.accounts = accounts.New(accounts.Deps{DB: a.db, Ring: a.ring, Lists: a.subscribers, Letters: a.letters, BaseURL: a.cfg.BaseURL, Client: a.client,
+		Now: time.Now, Log: a.log})
 	a.preferences = preferences.New(preferences.Deps{DB: a.db, Subscribers: a.subscribers, Letters: a.letters, Limits: a.limits})
 	var domains *signup.Domains // in development domains that do not exist are as good as others
 	if a.cfg.Production {
@@ -173,9 +184,21 @@ func (a *app) openCampaigns() {
 			Network: a.cfg.SignupNetwork, Domain: a.cfg.SignupDomain, Total: a.cfg.SignupTotal}})
 	a.campaigns = campaigns.New(campaigns.Deps{DB: a.db, Ring: a.ring, DKIM: a.dkim, Lists: a.subscribers, Articles: a.articles, Appeals: a.appeals, Audience: a.audience,
 		Delivery: a.delivery, Templates: a.templates, Letters: a.letters, URLs: links.URLs{Base: a.cfg.BaseURL}, MailDomain: a.cfg.MailDomain, LeaveByMail: a.cfg.InboundListen != "",
-		Development: !a.cfg.Production, Now: time.Now, Log: a.log,
+		Development: !a.cfg.Production, Now: time.Now, Log: a.log, Approvers: a.accounts.People.Approvers, Fetch: a.fetcher(linkTimeout),
 		Caution: campaigns.Caution{UndoWindow: a.cfg.UndoWindow, FirstSlice: a.cfg.FirstSlice, SliceWait: a.cfg.SliceWait}})
 }
+
+// linkTimeout is how long the pre-flight waits for the answer of one link.
+const linkTimeout = 5 * time.Second
+
+// fetcher reads what strangers name; 0 is the usual timeout.
+func (a *app) fetcher(timeout time.Duration) *fetch.Client {
+	return fetch.New(fetch.Options{AllowPrivate: !a.cfg.Production && len(a.cfg.AllowHosts) > 0, AllowHosts: a.cfg.AllowHosts, Timeout: timeout,
+		UserAgent: fetch.UserAgent(a.cfg.BaseURL)})
+}
+
+// client is from where a request to the desk comes.
+func (a *app) client(r *http.Request) netip.Addr { return public.Client(r, a.cfg.TrustedProxies) }
 
 // close gives everything back. The private database ends when no other process of ours uses it.
 func (a *app) close() {

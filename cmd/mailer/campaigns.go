@@ -316,13 +316,23 @@ func (c *campaignReviewCmd) Run(ctx context.Context, p *program) error {
 }
 
 type campaignApproveCmd struct {
-	ID    int64 `arg:"" help:"Which campaign."`
-	Force bool  `help:"Pass over warnings."`
+	ID int64 `arg:"" help:"Which campaign."`
+	assentFlags
+}
+
+// assentFlags are what a person says who approves or starts a campaign.
+type assentFlags struct {
+	Force   bool   `help:"Pass over warnings."`
+	Readers string `placeholder:"NUMBER" help:"How many readers it goes to, where that is far more than usual: to show that you mean it."`
+}
+
+func (f assentFlags) assent(p *program) campaigns.Assent {
+	return campaigns.Assent{Who: p.who(), Force: f.Force, Readers: f.Readers}
 }
 
 func (c *campaignApproveCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
-		cm, err := a.campaigns.Approve(ctx, c.ID, p.who(), c.Force)
+		cm, err := a.campaigns.Reviews.Approve(ctx, c.ID, c.assent(p))
 		if err != nil {
 			return err
 		}

@@ -61,9 +61,9 @@ func (c *campaignHoldCmd) Run(ctx context.Context, p *program) error {
 }
 
 type campaignStartCmd struct {
-	ID    int64 `arg:"" help:"Which campaign."`
-	Force bool  `help:"Pass over warnings."`
-	Yes   bool  `short:"y" help:"Do not ask."`
+	ID  int64 `arg:"" help:"Which campaign."`
+	Yes bool  `short:"y" help:"Do not ask."`
+	assentFlags
 	cautionFlags
 }
 
@@ -88,7 +88,7 @@ func (c *campaignStartCmd) Run(ctx context.Context, p *program) error {
 		if err := c.keep(ctx, p, a, c.ID); err != nil {
 			return err
 		}
-		if cm, err = a.campaigns.Start(ctx, c.ID, p.who(), c.Force); err != nil {
+		if cm, err = a.campaigns.Reviews.Start(ctx, c.ID, c.assent(p)); err != nil {
 			return err
 		}
 		return showCampaign(p, cm, fmt.Sprintf("It goes out while a sender runs (mailer serve). Watch it: mailer campaigns report %d", cm.ID)+c.undoHint(a, cm.ID))

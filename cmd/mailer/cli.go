@@ -27,6 +27,7 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" group:"run" help:"Bring the database schema up to date."`
 	Config  configCmd  `cmd:"" group:"run" help:"Show the configuration in effect and where each value came from."`
 	DKIM    dkimCmd    `cmd:"" group:"run" name:"dkim" help:"Sign mail here: keys, their DNS records, and whether these are right."`
+	People  peopleCmd  `cmd:"" group:"run" help:"Who may log in to the editors' desk, and what they may do."`
 	Audit   auditCmd   `cmd:"" group:"run" help:"Show who did what."`
 
 	Lists        listsCmd        `cmd:"" group:"readers" help:"Newsletters that one subscribes to: sender, legal identity, looks."`
@@ -45,4 +46,5 @@ type cli struct {
 	Lanes     lanesCmd     `cmd:"" group:"run" help:"Relay and provider: limits, and what is slowed."`
 	Digests   digestsCmd   `cmd:"" group:"mail" help:"Recurring recipes that make campaigns on a schedule."`
 	Campaigns campaignsCmd `cmd:"" group:"mail" help:"Dated sends: preview, proof, approve, start, pause, report."`
+	Alert     alertCmd     `cmd:"" group:"mail" help:"Send one story at once, before everything else."`
 }

@@ -150,6 +150,11 @@ func (d *demoRun) play(ctx context.Context) (*demoSummary, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !again {
+		if err := d.news.Draft(ctx, d.rooms(), c); err != nil {
+			return nil, err
+		}
+	}
 	return d.summarise(ctx, list, c, balance, again)
 }
 
@@ -157,7 +162,7 @@ func (d *demoRun) play(ctx context.Context) (*demoSummary, error) {
 func (d *demoRun) campaign(ctx context.Context) (c campaigns.Campaign, again bool, err error) {
 	const who = "demo"
 	svc := d.svc.campaigns
-	all, err := svc.Campaigns(ctx, campaigns.Filter{Digest: demoDigest})
+	all, err := svc.Campaigns(ctx, campaigns.Filter{Digest: demo.DigestSlug})
 	if err != nil {
 		return c, false, err
 	}
@@ -173,7 +178,7 @@ func (d *demoRun) campaign(ctx context.Context) (c campaigns.Campaign, again boo
 			return c, false, err
 		}
 	}
-	if c, err = svc.Digests.Run(ctx, demoDigest, who); err != nil {
+	if c, err = svc.Digests.Run(ctx, demo.DigestSlug, who); err != nil {
 		return c, false, err
 	}
 	c, err = svc.Start(ctx, c.ID, who, false)
@@ -240,18 +245,14 @@ func onTerminal(w io.Writer) bool {
 	return ok && isTerminal(f)
 }
 
-// seed makes what is not there yet; each step by itself, so that an interrupted first run is completed by the next.
+// seed makes what is not there yet of the newsroom.
 func (d *demoRun) seed(ctx context.Context) (subscribers.List, error) {
-	list, err := d.seedList(ctx)
-	if err != nil {
-		return list, err
-	}
-	for _, step := range []func(context.Context, subscribers.List) error{d.seedReaders, d.seedAppeal, d.seedFeeds, d.seedDigest} {
-		if err := step(ctx, list); err != nil {
-			return list, err
-		}
-	}
-	return list, nil
+	return d.news.Seed(ctx, d.rooms(), d.p.say)
+}
+
+// rooms are where the newsroom is put into.
+func (d *demoRun) rooms() demo.Rooms {
+	return demo.Rooms{Subscribers: d.svc.subscribers, Transfer: d.svc.transfer, Articles: d.svc.articles, Appeals: d.svc.appeals, Campaigns: d.svc.campaigns}
 }
 
 // missing reports whether err says that something is not there, and passes other errors on.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"mailer/cmd/mailer/demo"
+	"mailer/internal/accounts"
 	"mailer/internal/campaigns"
 	"mailer/internal/delivery"
 	"mailer/internal/errs"
@@ -82,6 +84,7 @@ type demoSummary struct {
 	Again      bool          `json:"sent_before"`
 	Seconds    float64       `json:"seconds"`
 
+	Desk     string `json:"desk_url"` // logs in once
 	Inbox    string `json:"inbox_url"`
 	Mail     string `json:"mail_url"`
 	Leave    string `json:"unsubscribe_url"`
@@ -112,7 +115,31 @@ func (d *demoRun) summarise(ctx context.Context, list subscribers.List, c campai
 		s.Readers, s.Skipped, s.Supporters, s.Appealed = then.Readers, then.Skipped, then.Supporters, then.Appealed
 		s.Why = append(s.Why, then.Why...)
 	}
+	desk, err := d.openDesk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Desk = desk
 	return s, d.findMail(ctx, s, list)
+}
+
+// demoEditor is whose desk the demo opens.
+const demoEditor = "ines@example.org"
+
+// openDesk returns a link that opens the desk, logged in, and makes the editor it is for.
+func (d *demoRun) openDesk(ctx context.Context) (string, error) {
+	people := d.svc.accounts.People
+	editor, err := people.ByEmail(ctx, demoEditor)
+	if none, err := missing(err); err != nil {
+		return "", err
+	} else if none {
+		// Nobody knows the password: the way in is the link, or mailer people reset.
+		editor, err = people.Create(ctx, accounts.Person{Email: demoEditor, Name: "Ines Halloran", Password: rand.Text(), Grants: accounts.Grants{{Role: accounts.Owner}}}, "demo")
+		if err != nil {
+			return "", err
+		}
+	}
+	return d.svc.accounts.Links.Demo(ctx, editor)
 }
 
 // noteSent writes down whom the list has just after the send, for this run and later ones. When that does not add up to the audience,
@@ -182,7 +209,7 @@ func (s *demoSummary) print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  appeal    shown to %d, not to the %s\n", s.Appealed, plural(s.Supporters, "supporter", "supporters"))
 	}
-	fmt.Fprintln(w, "\nLook at")
+	fmt.Fprintln(w, "\nLook at what readers got")
 	pairs(w, "  the inbox", s.Inbox, "  one reader's mail", s.Mail, "  its unsubscribe page", s.Leave, "  its preferences", s.Choices, "  the archive", s.Archive, "  the sign-up page", s.Signup, "  the newsroom it came from", s.Newsroom)
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\nOpen the editors' desk, logged in (once; started again, the demo makes another link)\n  %s\n\n", s.Desk)
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mailer/internal/errs"
-	"mailer/internal/subscribers"
+	"mailer/internal/transfer"
 )
 
 type subscriberImportCmd struct {
@@ -45,7 +45,7 @@ Examples:
 }
 
 func (c *subscriberImportCmd) Run(ctx context.Context, p *program) error {
-	r := subscribers.ImportRequest{Source: c.Source, Wording: c.Wording, Confirmed: c.Confirmed, Status: c.Status, Map: c.Map,
+	r := transfer.ImportRequest{Source: c.Source, Wording: c.Wording, Confirmed: c.Confirmed, Status: c.Status, Map: c.Map,
 		DryRun: c.DryRun, Resume: c.Resume, Who: p.who()}
 	if c.Resume == 0 && (c.List == "" || c.Source == "") {
 		return errs.New(errs.Usage, "--list and --source are needed: which list, and where these people's consent comes from")
@@ -78,7 +78,7 @@ func (c *subscriberImportCmd) Run(ctx context.Context, p *program) error {
 			defer func() { err = cmp.Or(err, keep()) }()
 		}
 		show, shown := p.progress("rows")
-		report, err := a.subscribers.Import(ctx, r, func(n subscribers.ImportProgress) { show(n.Rows) })
+		report, err := a.transfer.Import(ctx, r, func(n transfer.ImportProgress) { show(n.Rows) })
 		shown()
 		if err != nil && (report.Rows == 0 || report.ImportID == 0 && !report.DryRun) {
 			return err // nothing was done, or would be
@@ -96,7 +96,7 @@ func (c *subscriberImportCmd) Run(ctx context.Context, p *program) error {
 }
 
 // open finds the files that are imported.
-func (c *subscriberImportCmd) open(p *program, r *subscribers.ImportRequest) (skipped []string, done func(), err error) {
+func (c *subscriberImportCmd) open(p *program, r *transfer.ImportRequest) (skipped []string, done func(), err error) {
 	done = func() {}
 	if c.File == "-" {
 		r.R, r.FileName = p.stdin, "standard input"
@@ -114,7 +114,7 @@ func (c *subscriberImportCmd) open(p *program, r *subscribers.ImportRequest) (sk
 		return nil, done, nil
 	}
 	if err == nil {
-		r.Files, skipped, err = subscribers.ImportFiles(r.FileName, f, fi.Size())
+		r.Files, skipped, err = transfer.ImportFiles(r.FileName, f, fi.Size())
 	}
 	if err != nil {
 		done()
@@ -123,7 +123,7 @@ func (c *subscriberImportCmd) open(p *program, r *subscribers.ImportRequest) (sk
 }
 
 // keepNotes has the notes of the import written to a file that only we may read. A resume goes on with the file of before.
-func (c *subscriberImportCmd) keepNotes(r *subscribers.ImportRequest) (done func() error, err error) {
+func (c *subscriberImportCmd) keepNotes(r *transfer.ImportRequest) (done func() error, err error) {
 	how := os.O_TRUNC
 	if c.Resume != 0 {
 		how = os.O_APPEND
@@ -136,7 +136,7 @@ func (c *subscriberImportCmd) keepNotes(r *subscribers.ImportRequest) (done func
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Denied, "the file %s cannot be written", c.Errors)
 	}
-	notes := subscribers.NewNoteWriter(f, fi.Size() > 0)
+	notes := transfer.NewNoteWriter(f, fi.Size() > 0)
 	r.Notes = notes.Note
 	return func() error {
 		return errs.Wrap(cmp.Or(notes.Flush(), f.Close()), errs.Denied, "the file %s cannot be written", c.Errors)
@@ -164,7 +164,7 @@ func (p *program) progress(what string) (show func(int64), done func()) {
 }
 
 // writeImport tells of an import into a list, which a resume may not name.
-func writeImport(w io.Writer, r subscribers.ImportReport, list string) {
+func writeImport(w io.Writer, r transfer.ImportReport, list string) {
 	if len(r.Columns) > 0 {
 		fmt.Fprintf(w, "columns: %s\n", cell(strings.Join(r.Columns, ", ")))
 	}
@@ -192,13 +192,13 @@ func writeImport(w io.Writer, r subscribers.ImportReport, list string) {
 	}
 	for _, part := range []struct {
 		title string
-		notes []subscribers.RowNote
+		notes []transfer.RowNote
 	}{{"Rejected:", r.Errors}, {"Not brought back:", r.Barred}, {"Taken, but worth a look:", r.Look}} {
 		if len(part.notes) == 0 {
 			continue
 		}
 		fmt.Fprintln(w, "\n"+part.title)
-		table(w, []string{"LINE", "ADDRESS", "WHY"}, part.notes, func(n subscribers.RowNote) []any { return []any{n.Line, n.Value, n.Reason} })
+		table(w, []string{"LINE", "ADDRESS", "WHY"}, part.notes, func(n transfer.RowNote) []any { return []any{n.Line, n.Value, n.Reason} })
 	}
 }
 
@@ -210,12 +210,12 @@ func (subscriberImportsCmd) Help() string {
 
 func (subscriberImportsCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
-		records, err := a.subscribers.Imports(ctx, 100)
+		records, err := a.transfer.Imports(ctx, 100)
 		if err != nil {
 			return err
 		}
 		return p.show(records, func(w io.Writer) {
-			table(w, []string{"ID", "LIST", "FILE", "BEGUN", "STATE", "ROWS", "ADDED", "REJECTED", "SOURCE"}, records, func(r subscribers.ImportRecord) []any {
+			table(w, []string{"ID", "LIST", "FILE", "BEGUN", "STATE", "ROWS", "ADDED", "REJECTED", "SOURCE"}, records, func(r transfer.ImportRecord) []any {
 				state := "given up"
 				switch {
 				case r.FinishedAt != nil:
@@ -249,9 +249,9 @@ func (c *subscriberExportCmd) Run(ctx context.Context, p *program) error {
 		}
 		show, shown := p.progress("rows")
 		defer shown()
-		o := subscribers.ExportOptions{Raw: c.Raw, Who: p.who(), Progress: show}
+		o := transfer.ExportOptions{Raw: c.Raw, Who: p.who(), Progress: show}
 		if c.Output == "-" {
-			return a.subscribers.Export(ctx, l.ID, p.stdout, o)
+			return a.transfer.Export(ctx, l.ID, p.stdout, o)
 		}
 		// Beside the target and then in its place, so that a failed export never leaves half a file; readable by us alone.
 		f, err := os.CreateTemp(filepath.Dir(c.Output), "."+filepath.Base(c.Output)+"-")
@@ -260,7 +260,7 @@ func (c *subscriberExportCmd) Run(ctx context.Context, p *program) error {
 		}
 		defer os.Remove(f.Name())
 		defer f.Close()
-		if err := a.subscribers.Export(ctx, l.ID, f, o); err != nil {
+		if err := a.transfer.Export(ctx, l.ID, f, o); err != nil {
 			return err
 		}
 		if err = f.Close(); err == nil {

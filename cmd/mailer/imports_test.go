@@ -34,10 +34,12 @@ var rooms = []string{
 	"internal/render",
 	"internal/relay",
 	"internal/subscribers",
+	"internal/transfer",
 	"internal/letters",
 	"internal/preferences",
 	"internal/feedback",
 	"internal/articles",
+	"internal/accounts",
 	"internal/delivery",
 	"internal/signup",
 	"internal/appeals",
@@ -45,7 +47,19 @@ var rooms = []string{
 	"internal/campaigns",
 	"internal/privacy",
 	"internal/reports",
+	"internal/images",
 	"internal/web/public",
+	"internal/web/admin/frame",
+	"internal/web/admin/desk",
+	"internal/web/admin/digests",
+	"internal/web/admin/newsroom",
+	"internal/web/admin/people",
+	"internal/web/admin/readers",
+	"internal/web/admin/report",
+	"internal/web/admin/review",
+	"internal/web/admin/sending",
+	"internal/web/admin/today",
+	"internal/web/admin",
 	"internal/inbox",
 	"cmd/mailer/demo",
 	"cmd/mailer",
@@ -53,7 +67,7 @@ var rooms = []string{
 }
 
 // forTests are packages that only tests import, and that may import any room.
-var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/logtest", "internal/browsertest", "internal/screenshots", "crashtest"}
+var forTests = []string{"internal/dbtest", "internal/smtptest", "internal/postfixtest", "internal/logtest", "internal/browsertest", "internal/screenshots", "internal/web/admin/admintest", "crashtest"}
 
 // onlyFor are modules that belong to one room; the others go through it.
 var onlyFor = map[string][]string{
@@ -63,6 +77,8 @@ var onlyFor = map[string][]string{
 	"github.com/robfig/cron":           {"internal/campaigns", "cmd/mailer"},
 	"github.com/mmcdole/gofeed":        {"internal/articles"},
 	"github.com/emersion/go-smtp":      {"internal/inbox", "internal/feedback"},
+	"github.com/alexedwards/scs":       {"internal/accounts"},
+	"github.com/pquerna/otp":           {"internal/accounts"},
 	"codeberg.org/readeck":             {"internal/articles"},
 	"github.com/microcosm-cc":          {"internal/render", "internal/articles"},
 	"github.com/chromedp":              {"internal/browsertest", "internal/screenshots"},

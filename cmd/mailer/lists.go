@@ -53,6 +53,7 @@ type listFields struct {
 	LogoWidth      *int    `toml:"logo_width" help:"Width of the logo as shown, in pixels."`
 	LogoHeight     *int    `toml:"logo_height" help:"Height of the logo as shown, in pixels."`
 	AccentColour   *string `toml:"accent_colour" help:"Colour of links and buttons, such as #1f4e79."`
+	TypeFace       *string `toml:"type_face" help:"Fonts of the mails: book, clean or clear; empty: the usual ones."`
 	PaperColour    *string `toml:"paper_colour" help:"Colour of the background, such as #fdfdfb."`
 	SignupOpen     *bool   `toml:"signup_open" name:"signup-open" negatable:"" help:"Whether anybody may sign up on the public page."`
 	ArchiveOpen    *bool   `toml:"archive_open" name:"archive-open" negatable:"" help:"Whether past campaigns stand on public pages."`
@@ -69,7 +70,7 @@ func (f listFields) apply(l *subscribers.List) {
 		{f.ReplyTo, &l.ReplyTo}, {f.EnvelopeDomain, &l.EnvelopeDomain}, {f.LegalName, &l.LegalName},
 		{f.PostalAddress, &l.PostalAddress}, {f.Contact, &l.Contact}, {f.HomeURL, &l.HomeURL}, {f.Reason, &l.Reason},
 		{f.Language, &l.Language}, {f.TimeZone, &l.TimeZone}, {f.LogoURL, &l.LogoURL},
-		{f.AccentColour, &l.AccentColour}, {f.PaperColour, &l.PaperColour},
+		{f.AccentColour, &l.AccentColour}, {f.PaperColour, &l.PaperColour}, {f.TypeFace, &l.TypeFace},
 	} {
 		if s.from != nil {
 			*s.to = *s.from

@@ -10,16 +10,20 @@ import (
 )
 
 type migrateCmd struct {
-	Check bool `help:"Change nothing; end with status 65 when the schema is not up to date."`
+	Check bool   `xor:"what" help:"Change nothing; end with status 65 when the schema is not up to date."`
+	Grant string `xor:"what" placeholder:"ROLE" help:"Afterwards let this role of Postgres run the program: change rows, but no tables and not the audit log."`
 }
 
 func (migrateCmd) Help() string {
 	return `Every command does this by itself when it starts; this one is for deployments that want it as a step of its own. It
 needs MAILER_DATABASE_URL only. Several may run at once: one works, the others wait.
 
+With --grant the program can run as another role than the one that owns the tables, see docs/people.md; say it at every migration.
+
 Examples:
   mailer migrate
-  mailer migrate --check && systemctl restart mailer`
+  mailer migrate --check && systemctl restart mailer
+  MAILER_DATABASE_URL=postgres://mailer_owner@localhost/mailer mailer migrate --grant mailer`
 }
 
 // Run migrates. It opens the database alone, since the other settings of production may not be known where it runs.
@@ -42,6 +46,11 @@ func (c *migrateCmd) Run(ctx context.Context, p *program) error {
 	}
 	if !c.Check {
 		if err := db.Migrate(ctx, a.db); err != nil {
+			return err
+		}
+	}
+	if c.Grant != "" {
+		if err := db.Grant(ctx, a.db, c.Grant); err != nil {
 			return err
 		}
 	}

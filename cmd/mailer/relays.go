@@ -33,55 +33,53 @@ const noRelay = "No relay is set: in development mode a mail catcher takes its p
 
 type relayListCmd struct{}
 
-// relayRow is a relay as it is set and as the senders find it.
-type relayRow struct {
-	delivery.RelayState
-	Weight      int      `json:"weight,omitempty"`
-	Most        int      `json:"connections_limit,omitempty"`
-	PerSecond   float64  `json:"rate_limit,omitempty"`
-	DailyCap    int      `json:"daily_cap,omitempty"`
-	Lists       []string `json:"lists,omitempty"`
-	NotInConfig bool     `json:"not_in_configuration,omitempty"`
+// relayViews returns the relays as they are set and as the senders find them.
+func (a *app) relayViews(ctx context.Context) ([]delivery.RelayView, error) {
+	states, err := a.delivery.Relays(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var rows []delivery.RelayView
+	for _, r := range a.cfg.Lines() {
+		if r.URL == "" {
+			continue
+		}
+		made, err := relay.New(relayConfig(a.cfg, r))
+		if err != nil {
+			return nil, ofRelay(r, err)
+		}
+		row := delivery.RelayView{RelayState: delivery.RelayState{Name: r.Name, Host: made.Name()}, Weight: r.Weight, Most: r.Connections,
+			PerSecond: r.Rate, DailyCap: r.DailyCap, Lists: r.Lists}
+		if row.Name == "" {
+			row.Name = made.Name()
+		}
+		if i := slices.IndexFunc(states, func(s delivery.RelayState) bool { return s.Name == row.Name }); i >= 0 {
+			row.RelayState = states[i]
+			row.Host = made.Name()
+			states = slices.Delete(states, i, i+1)
+		}
+		rows = append(rows, row)
+	}
+	for _, s := range states { // of senders with another configuration, or of today before it was changed
+		rows = append(rows, delivery.RelayView{RelayState: s, NotInConfig: true})
+	}
+	return rows, nil
 }
 
 func (c *relayListCmd) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, func(a *app) error {
-		states, err := a.delivery.Relays(ctx)
+		rows, err := a.relayViews(ctx)
 		if err != nil {
 			return err
 		}
-		var rows []relayRow
-		for _, r := range a.cfg.Lines() {
-			if r.URL == "" {
-				continue
-			}
-			made, err := relay.New(relayConfig(a.cfg, r))
-			if err != nil {
-				return ofRelay(r, err)
-			}
-			row := relayRow{RelayState: delivery.RelayState{Name: r.Name, Host: made.Name()}, Weight: r.Weight, Most: r.Connections,
-				PerSecond: r.Rate, DailyCap: r.DailyCap, Lists: r.Lists}
-			if row.Name == "" {
-				row.Name = made.Name()
-			}
-			if i := slices.IndexFunc(states, func(s delivery.RelayState) bool { return s.Name == row.Name }); i >= 0 {
-				row.RelayState = states[i]
-				row.Host = made.Name()
-				states = slices.Delete(states, i, i+1)
-			}
-			rows = append(rows, row)
-		}
-		for _, s := range states { // of senders with another configuration, or of today before it was changed
-			rows = append(rows, relayRow{RelayState: s, NotInConfig: true})
-		}
 		return list(p, rows, noRelay,
-			[]string{"NAME", "HOST", "STATE", "CONNECTIONS", "TODAY", "LISTS", "LAST TROUBLE"}, func(r relayRow) []any {
+			[]string{"NAME", "HOST", "STATE", "CONNECTIONS", "TODAY", "LISTS", "LAST TROUBLE"}, func(r delivery.RelayView) []any {
 				return []any{r.Name, r.Host, stateOfRelay(r), of(int64(r.Connections), r.Most), of(r.Today, r.DailyCap), strings.Join(r.Lists, ", "), trouble(r)}
 			})
 	})
 }
 
-func stateOfRelay(r relayRow) string {
+func stateOfRelay(r delivery.RelayView) string {
 	switch {
 	case r.NotInConfig && r.Processes > 0:
 		return r.State + ", not in this configuration"
@@ -106,7 +104,7 @@ func of(n int64, most int) string {
 	return fmt.Sprintf("%d of %d", n, most)
 }
 
-func trouble(r relayRow) string {
+func trouble(r delivery.RelayView) string {
 	if r.SaidAt == nil {
 		return ""
 	}

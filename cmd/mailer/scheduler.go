@@ -7,6 +7,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"mailer/internal/appeals"
+	"mailer/internal/delivery"
 	"mailer/internal/errs"
 )
 
@@ -29,9 +30,19 @@ var chores = []chore{
 		}
 		return err
 	}},
+	{name: "reviews", every: "@every 1m", run: func(ctx context.Context, s *service) error {
+		reminded, err := s.campaigns.Reviews.Chores(ctx)
+		if reminded > 0 {
+			s.log.Info("reminded of approvals", "mails", reminded)
+		}
+		return err
+	}},
 	{name: "clicks", every: "@every 30s", brief: true, run: func(ctx context.Context, s *service) error {
 		return s.appeals.Tally(ctx, appeals.ClickHold)
 	}},
+	{name: "tallies", every: "@every 15s", brief: true, run: func(ctx context.Context, s *service) error { return s.tallies().Gather(ctx) }},
+	{name: "suppressed", every: "@every 1h", run: func(ctx context.Context, s *service) error { return s.tallies().Look(ctx) }},
+	{name: "answers", every: "@every 1m", run: func(ctx context.Context, s *service) error { return delivery.NewAnswers(s.db).Fold(ctx) }},
 	{name: "inbound", every: "@every 1m", brief: true, run: func(ctx context.Context, s *service) error {
 		_, err := s.feedback().Settle(ctx)
 		return err
@@ -54,6 +65,7 @@ var chores = []chore{
 	{name: "tidy", every: "@every 1h", brief: true, run: func(ctx context.Context, s *service) error {
 		return s.signup.Tidy(ctx)
 	}},
+	{name: "sessions", every: "@every 1h", brief: true, run: func(ctx context.Context, s *service) error { return s.accounts.Sessions.Prune(ctx) }},
 	{name: "retention", every: "@every 1h", run: func(ctx context.Context, s *service) error { return s.privacy.Tidy(ctx) }},
 	{name: "consent", every: "@every 1m", brief: true, run: func(ctx context.Context, s *service) error { return s.privacy.NoteExpired(ctx) }},
 	{name: "erasures", every: "@every 1m", brief: true, run: func(ctx context.Context, s *service) error {

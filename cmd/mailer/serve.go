@@ -42,6 +42,11 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	}
 	if s.webURL != "" {
 		p.say("web pages at %s, listening on %s", s.webURL, s.listening)
+		if first, err := s.accounts.Links.Owner(ctx); err != nil {
+			p.say("the link for the first visit to the desk cannot be made: %s", errs.Public(err))
+		} else if first != "" {
+			p.say("nobody has an account on the desk yet; become its owner here, once: %s", first)
+		}
 	}
 	if c.Listen != "" && s.webURL != "" && !cfg.Production {
 		if others, err := config.Load(p.flags.Config, p.env); err == nil && others.BaseURL != s.webURL {

@@ -15,6 +15,7 @@ import (
 	"mailer/internal/inbox"
 	"mailer/internal/spool"
 	"mailer/internal/subscribers"
+	"mailer/internal/web/admin"
 	"mailer/internal/web/public"
 )
 
@@ -75,16 +76,16 @@ func (p *program) startService(ctx context.Context, cfg *config.Config, o servic
 	s.soft, s.halt = context.WithCancel(context.WithoutCancel(ctx))
 	s.work, s.cut = context.WithCancel(context.WithoutCancel(ctx))
 	err = s.openLeaver(ctx)
+	if err == nil && !cfg.Production && o.sender {
+		err = s.startInbox(o.inboxListen)
+	}
 	if err == nil && web != nil {
 		s.parts.Go(func() { s.leaver.Run(s.soft) })
-		s.servers = append(s.servers, s.serveHTTP(&s.parts, web, s.pages()))
+		s.servers = append(s.servers, s.serveHTTP(&s.parts, web, public.OnlyImages(s.images, s.cfg.BaseURL, s.pages())))
 		s.parts.Go(func() { s.signup.Run(s.soft) })
 	}
 	if err == nil && o.web {
 		err = s.startInbound()
-	}
-	if err == nil && !cfg.Production && o.sender {
-		err = s.startInbox(o.inboxListen)
 	}
 	if err == nil && o.sender {
 		err = s.startSender()
@@ -99,10 +100,13 @@ func (p *program) startService(ctx context.Context, cfg *config.Config, o servic
 	return s, nil
 }
 
-// pages are the public pages.
+// pages are the public pages and the editors' desk.
 func (s *service) pages() http.Handler {
-	return public.New(public.Deps{Subscribers: s.subscribers, Appeals: s.appeals, Delivery: s.delivery, Leaver: s.leaver, Archive: campaigns.NewArchive(s.db, s.subscribers), Signup: s.signup, Preferences: s.preferences, Privacy: s.privacy, Ring: s.ring, Ready: s.ready, Weekly: s.campaigns.Digests.Weekly,
-		BaseURL: s.cfg.BaseURL, TrustedProxies: s.cfg.TrustedProxies, Log: s.log})
+	desk := admin.New(admin.Deps{DB: s.db, Config: s.cfg, Accounts: s.accounts, Subscribers: s.subscribers, Transfer: s.transfer,
+		Articles: s.articles, Appeals: s.appeals, Audience: s.audience, Delivery: s.delivery, Signup: s.signup, Campaigns: s.campaigns, Privacy: s.privacy,
+		Images: s.images, Reports: s.reports, Imports: s.imports(), Relays: s.relayViews, LaneLimits: s.lanesSet(), BaseURL: s.cfg.BaseURL, InboxURL: s.inboxURL, Client: s.client, Stopping: s.soft.Done(), Log: s.log})
+	return admin.Before(public.New(public.Deps{Subscribers: s.subscribers, Appeals: s.appeals, Delivery: s.delivery, Leaver: s.leaver, Archive: campaigns.NewArchive(s.db, s.subscribers), Signup: s.signup, Preferences: s.preferences, Privacy: s.privacy, Images: s.images, Ring: s.ring, Ready: s.ready, Weekly: s.campaigns.Digests.Weekly,
+		BaseURL: s.cfg.BaseURL, TrustedProxies: s.cfg.TrustedProxies, Log: s.log}), desk)
 }
 
 // serveHTTP serves h until its server is shut down.
@@ -216,6 +220,9 @@ func (s *service) stop(now <-chan struct{}) (err error) {
 		// What was cut writes down what is in doubt and gives back the rest; what does not must not keep us.
 		ended(&s.parts, nil, grace)
 	}
+	var promised sync.WaitGroup // links for new passwords, which nobody waits for
+	promised.Go(s.accounts.Links.Wait)
+	ended(&promised, now, grace)
 	s.cut()
 	if s.inboxPage != nil {
 		_ = s.inboxPage.Close()

@@ -57,7 +57,9 @@ const selectFeed = `SELECT ` + feedColumns + `, (SELECT count(DISTINCT fi.articl
 // scheme is taken for https; a feed that was removed is taken up again, with its stories. Of f, URL, Slug, Title, Section, Language and PollSeconds count.
 // Errors: Invalid with the field (url, slug, poll_seconds, language), Denied for an address that is not public, Conflict
 // when slug or address are in use.
-func (s *Store) AddFeed(ctx context.Context, f Feed) (Feed, error) {
+func (s *Store) AddFeed(ctx context.Context, f Feed) (Feed, error) { return s.addFeed(ctx, f, unnoted) }
+
+func (s *Store) addFeed(ctx context.Context, f Feed, note noting) (Feed, error) {
 	made := f.Slug == ""
 	if err := f.prepare(s.fetch); err != nil {
 		return Feed{}, err
@@ -84,7 +86,7 @@ func (s *Store) AddFeed(ctx context.Context, f Feed) (Feed, error) {
 		if len(ids) == 0 {
 			return errs.New(errs.Conflict, "%s is polled already", f.URL)
 		}
-		return nil
+		return note(tx, "feed.add", "feed "+f.Slug, map[string]any{"url": f.URL})
 	})
 	if err != nil {
 		return Feed{}, err
@@ -187,12 +189,18 @@ func (s *Store) Feed(ctx context.Context, slug string) (Feed, error) {
 
 // RemoveFeed stops polling a feed; its stories stay. NotFound when there is none of that name.
 func (s *Store) RemoveFeed(ctx context.Context, slug string) error {
-	res, err := s.db.ExecContext(ctx, `UPDATE feeds SET removed_at = $2 WHERE slug = $1 AND removed_at IS NULL`, slug, s.now())
-	if err != nil {
-		return db.Err(err, "remove feed")
-	}
-	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return errs.New(errs.NotFound, "there is no feed named %q", slug)
-	}
-	return nil
+	return s.removeFeed(ctx, slug, unnoted)
+}
+
+func (s *Store) removeFeed(ctx context.Context, slug string, note noting) error {
+	return db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE feeds SET removed_at = $2 WHERE slug = $1 AND removed_at IS NULL`, slug, s.now())
+		if err != nil {
+			return db.Err(err, "remove feed")
+		}
+		if n, err := res.RowsAffected(); err == nil && n == 0 {
+			return errs.New(errs.NotFound, "there is no feed named %q", slug)
+		}
+		return note(tx, "feed.remove", "feed "+slug, nil)
+	})
 }

@@ -20,6 +20,10 @@ import (
 // import may give a story another address (FormerURL is then the one it had) and an import that says none leaves it. Two
 // addresses with two texts are two stories, whatever their titles. Invalid when it has no title.
 func (s *Store) Import(ctx context.Context, p Parsed) (a Article, created bool, err error) {
+	return s.keepImport(ctx, p, unnoted)
+}
+
+func (s *Store) keepImport(ctx context.Context, p Parsed, note noting) (a Article, created bool, err error) {
 	st := tidy(p.Story)
 	if st.Title == "" {
 		return Article{}, false, errs.Field("title", "a story needs a headline")
@@ -72,7 +76,7 @@ func (s *Store) Import(ctx context.Context, p Parsed) (a Article, created bool, 
 			}
 			if len(ids) > 0 {
 				id, created = ids[0], q == insert
-				return nil
+				return note(tx, "story.import", storySubject(id), map[string]any{"title": st.Title})
 			}
 		}
 		return errs.New(errs.Unavailable, "the same story is being imported by someone else at this moment")

@@ -36,6 +36,9 @@ func parsePage(text string, o Overrides) (*plain, error) {
 	g := page{plain: p, doc: doc, meta: metaOf(doc)}
 	g.ld, _ = readLinkedData(doc)
 	g.address()
+	if o.at != "" && !sameSite(g.story.URL, o.at) {
+		g.story.URL = o.at
+	}
 	g.words()
 	g.byline()
 	if err := g.text(o); err != nil {

@@ -23,6 +23,8 @@ type Overrides struct {
 	AppealFrom                  string         // the appeal starts at the paragraph that begins with this text
 	Zone                        *time.Location // of dates that name no zone; default UTC
 	Now                         time.Time      // for dates that say no year; default the time of the call
+
+	at string // where a page was read; what it says of its own address counts within that site
 }
 
 // ParsedAppeal is an appeal for support found at the end of a file. Heading and Button are empty where the file has none.

@@ -120,6 +120,9 @@ func (c *compiler) condition(t *Test) (sql string, strict bool) {
 	case fieldTopic:
 		return c.topic(t), true
 	case fieldSent:
+		if t.Op == opStory {
+			return c.story(t), true
+		}
 		return "EXISTS (SELECT FROM sent_to d WHERE d.subscriber_id = m.subscriber_id AND d.campaign_id = ANY (" +
 			c.arg(pq.Array(c.campaigns(t)), "bigint[]") + "))", true
 	}
@@ -279,6 +282,16 @@ func (c *compiler) list(slug string) int64 {
 }
 
 // campaigns returns those that a test of past campaigns means.
+// story asks for deliveries of campaigns that carried it, as far as the reader's copy had it in.
+func (c *compiler) story(t *Test) string {
+	campaigns, ok := c.frozen.Stories[t.Number]
+	if !ok {
+		c.fail("the campaigns of a story were not resolved")
+	}
+	return "EXISTS (SELECT FROM carried_stories k JOIN sent_to d ON d.campaign_id = k.campaign_id AND d.groups & k.groups = k.groups WHERE k.article_id = " +
+		c.arg(t.Number, "bigint") + " AND k.campaign_id = ANY (" + c.arg(pq.Array(campaigns), "bigint[]") + ") AND d.subscriber_id = m.subscriber_id)"
+}
+
 func (c *compiler) campaigns(t *Test) []int64 {
 	if t.Op == opAnyOf {
 		return t.Campaigns

@@ -29,6 +29,8 @@ type Frozen struct {
 	Lists  map[string]int64            `json:"lists,omitempty"`  // by slug
 	Topics map[string]map[string]int64 `json:"topics,omitempty"` // bit masks by slugs of list ("": List) and topic
 	Last   map[string][]int64          `json:"last,omitempty"`   // campaigns by slug of the list ("": List), the newest first
+	// Stories are the campaigns that had carried a story, by its number.
+	Stories map[string][]int64 `json:"stories,omitempty"`
 
 	Segments []string `json:"segments,omitempty"` // what it was made of, for people
 	Exclude  []string `json:"exclude,omitempty"`
@@ -120,6 +122,16 @@ func (s *Store) resolve(ctx context.Context, f *Frozen, t *Test) error {
 			f.Topics[slug] = map[string]int64{}
 		}
 		f.Topics[slug][t.Name] = int64(topic.Mask())
+	case t.Op == opStory:
+		if f.Stories == nil {
+			f.Stories = map[string][]int64{}
+		}
+		ids := []int64{}
+		err := s.db.SelectContext(ctx, &ids, `SELECT campaign_id FROM carried_stories WHERE article_id = $1::bigint ORDER BY campaign_id`, t.Number)
+		if err != nil {
+			return db.Err(err, "look for the campaigns of a story")
+		}
+		f.Stories[t.Number] = ids
 	case t.Op == opAnyOfLast:
 		if f.Last == nil {
 			f.Last = map[string][]int64{}
@@ -165,6 +177,11 @@ func (s *Store) Check(ctx context.Context, r Rule) error {
 		}
 		if t.Field == fieldTopic && list != 0 {
 			return s.resolve(ctx, &Frozen{}, t)
+		}
+		if t.Op == opStory {
+			if err := s.resolve(ctx, &Frozen{}, t); err != nil {
+				return err
+			}
 		}
 		if t.Op != opAnyOf {
 			return nil

@@ -77,6 +77,14 @@ func (p *parser) sent(at token, negated bool) (Rule, error) {
 		t.Op, t.Count = opAnyOfLast, 1
 		return p.sentOf(at, t, negated)
 	}
+	if p.accept("story") {
+		v := p.take()
+		t.Op, t.Number = opStory, v.text
+		if v.kind != tokenWord || !storyRE.MatchString(v.text) {
+			return Rule{}, p.unexpected(v, "the number of a story")
+		}
+		return p.made(at, t, negated)
+	}
 	p.skip("campaign", "campaigns")
 	for {
 		v := p.take()

@@ -44,7 +44,7 @@ type Test struct {
 	Op    string `json:"op,omitempty"`
 
 	Values    []string `json:"values,omitempty"`    // texts, for opIs (one or more: any of them), opContains, opStarts, opEnds
-	Number    string   `json:"number,omitempty"`    // for opEquals, opGreater …
+	Number    string   `json:"number,omitempty"`    // for opEquals, opGreater …; of a story, for opStory
 	Date      string   `json:"date,omitempty"`      // 2026-11-22, for opOn, opBefore …
 	Count     int      `json:"count,omitempty"`     // of Unit, for opLast …; of campaigns, for opAnyOfLast
 	Unit      string   `json:"unit,omitempty"`      // day, week, month or year
@@ -91,6 +91,7 @@ const (
 
 	opAnyOf     = "any_of"      // campaigns by number
 	opAnyOfLast = "any_of_last" // the last Count campaigns
+	opStory     = "story"       // a story by number, with whatever campaign
 )
 
 var (
@@ -113,7 +114,7 @@ var opsOf = map[string][]string{
 	fieldJoined:    slices.Concat(dateOps, []string{opLast, opAgo}),
 	fieldList:      nil,
 	fieldTopic:     nil,
-	fieldSent:      {opAnyOf, opAnyOfLast},
+	fieldSent:      {opAnyOf, opAnyOfLast, opStory},
 }
 
 var (
@@ -122,6 +123,7 @@ var (
 
 	slugRE   = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])*$`)
 	numberRE = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,15})?$`)
+	storyRE  = regexp.MustCompile(`^[1-9][0-9]{0,14}$`)
 )
 
 // everybody is the rule that says yes of every reader.
@@ -130,6 +132,14 @@ func everybody() Rule { return Rule{Test: &Test{Field: fieldEverybody}} }
 // and returns the rule that wants all of the given ones; of none, everybody.
 func and(rules ...Rule) Rule {
 	return join(rules, func(r Rule) []Rule { return r.All }, func(l []Rule) Rule { return Rule{All: l} })
+}
+
+// And returns the rule that wants both.
+func (r Rule) And(other Rule) Rule {
+	if r.Test != nil && r.Test.Field == fieldEverybody {
+		return other
+	}
+	return and(r, other)
 }
 
 // or returns the rule that wants any of the given ones.
@@ -356,6 +366,11 @@ func (t *Test) checkOperands() error {
 		want.Campaigns = t.Campaigns
 		if len(t.Campaigns) == 0 || len(t.Campaigns) > maxValues || slices.ContainsFunc(t.Campaigns, func(id int64) bool { return id < 1 }) {
 			return fmt.Errorf("a test names between 1 and %d campaigns, by their numbers", maxValues)
+		}
+	case t.Op == opStory:
+		want.Number = t.Number
+		if !storyRE.MatchString(t.Number) {
+			return fmt.Errorf("a test names one story, by its number")
 		}
 	case t.Op == opAnyOfLast:
 		want.Count = t.Count

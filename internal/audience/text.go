@@ -84,6 +84,8 @@ func (t *Test) ofList() string {
 
 func (t *Test) campaigns() string {
 	switch {
+	case t.Op == opStory:
+		return "story " + t.Number
 	case t.Op == opAnyOfLast && t.Count == 1:
 		return "the last campaign" + t.ofList()
 	case t.Op == opAnyOfLast:

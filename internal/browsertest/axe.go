@@ -23,8 +23,8 @@ func (b *Tab) Axe() []string {
 	}
 	// Its work is done in callbacks, which a page without scripts does not run; the page has no script of ours that could begin
 	// now, since those that stand in it were passed over when it was read.
+	defer b.Scripts(b.scripts)
 	b.Scripts(true)
-	defer b.Scripts(false)
 	if !Ask[bool](b, `typeof axe === 'object'`) {
 		Ask[bool](b, source+"\n;true")
 	}

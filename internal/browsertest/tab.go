@@ -20,9 +20,10 @@ const patience = 20 * time.Second
 
 // Tab is a page of a browser.
 type Tab struct {
-	t     testing.TB
-	ctx   context.Context
-	width int64
+	t       testing.TB
+	ctx     context.Context
+	width   int64
+	scripts bool // pages may run theirs
 }
 
 // Open opens a page in a browser of its own, 1280 px wide, light, and with scripts switched off.
@@ -47,7 +48,8 @@ func (b *Tab) Width(px int64) {
 // Scheme makes the reader prefer a light or a dark screen.
 func (b *Tab) Scheme(name string) {
 	b.t.Helper()
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}})
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name},
+		{Name: "prefers-reduced-motion", Value: "reduce"}}}) // a picture in the middle of a change of colours shows neither
 }
 
 // Language sets what the browser says of its reader's languages, as Accept-Language has it.
@@ -59,7 +61,21 @@ func (b *Tab) Language(accept string) {
 // Scripts says whether pages may run scripts. Ask works either way.
 func (b *Tab) Scripts(on bool) {
 	b.t.Helper()
+	b.scripts = on
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+}
+
+// Cookie gives the browser a cookie of the site at url.
+func (b *Tab) Cookie(url, name, value string) {
+	b.t.Helper()
+	call(b, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: url, HTTPOnly: new(true), SameSite: network.CookieSameSiteLax})
+}
+
+// Phone makes the window that of a phone, 390 px wide, touched with a finger; Width makes it a desktop's again.
+func (b *Tab) Phone() {
+	b.t.Helper()
+	b.width = 390
+	b.Steps(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
 }
 
 // call makes one call of the browser's protocol.
@@ -145,18 +161,31 @@ func (b *Tab) leave(act func()) {
 // look at.
 func (b *Tab) Shoot(name string) {
 	b.t.Helper()
+	b.shoot(name, false)
+}
+
+func (b *Tab) shoot(name string, phone bool) {
+	b.t.Helper()
 	dir := os.Getenv("MAILER_SCREENSHOTS")
 	if dir == "" {
 		return
 	}
 	height := max(Ask[int64](b, `document.documentElement.scrollHeight`), 300)
-	b.Steps(chromedp.EmulateViewport(b.width, height))
+	var options []chromedp.EmulateViewportOption
+	if phone {
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	}
+	b.Steps(chromedp.EmulateViewport(b.width, height, options...))
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
 	}
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	if phone {
+		b.Phone()
+		return
 	}
 	b.Width(b.width)
 }

@@ -3,6 +3,7 @@ package campaigns
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -29,26 +30,15 @@ func (s *Service) Review(ctx context.Context, id int64, who string) (Campaign, e
 // warnings that a person has seen (see Preflight). Errors: NotFound; Invalid with all that stands in the way; Conflict when
 // it is past approving.
 func (s *Service) Approve(ctx context.Context, id int64, who string, force bool) (Campaign, error) {
-	if err := checkWho(who); err != nil {
-		return Campaign{}, err
-	}
-	c, err := load(ctx, s.DB, id)
-	if err != nil {
-		return c, err
-	}
-	if err := s.approvable(c); err != nil {
-		return c, err
-	}
-	if err := s.approve(ctx, c, who, force); err != nil {
-		return c, err
-	}
-	return s.Campaign(ctx, id)
+	return s.Reviews.Approve(ctx, id, Assent{Who: who, Force: force})
 }
 
-func (s *Service) approvable(c Campaign) error {
+// approvable says why a campaign cannot be approved, or nothing. An approval that lapsed, since its list or a segment was changed,
+// can be given anew.
+func (s *Service) approvable(c Campaign, lapsed bool) error {
 	now := s.Now()
 	switch {
-	case c.State == Approved && c.ApprovedBy != bySchedule:
+	case c.State == Approved && c.ApprovedBy != bySchedule && !lapsed:
 		return conflict(c, "it was approved by "+c.ApprovedBy+" already")
 	case !c.open() && c.State != Held:
 		return conflict(c, "it can no longer be approved")
@@ -61,26 +51,32 @@ func (s *Service) approvable(c Campaign) error {
 }
 
 // approve checks a campaign and approves what it found.
-func (s *Service) approve(ctx context.Context, c Campaign, who string, force bool) error {
+func (s *Service) approve(ctx context.Context, c Campaign, a Assent) error {
 	p, err := s.prepare(ctx, c)
 	if err != nil {
 		return err
 	}
-	if who != bySchedule {
-		if _, err := s.countAudience(ctx, c, &p); err != nil {
-			return err
-		}
-	}
-	if err := p.refusal(force); err != nil {
+	if err := a.fits(&p); err != nil {
 		return err
 	}
-	return db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+	if a.Who == bySchedule {
+		err = s.Reviews.checkUsual(ctx, c, &p, nil)
+	} else {
+		err = s.Reviews.judge(ctx, c, &p)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.refusal(a); err != nil {
+		return err
+	}
+	return s.Reviews.agree(ctx, c, &p, a.Who, func(tx *sqlx.Tx) error {
 		err := change(ctx, tx, c, s.Now(), `state = 'approved', reason = '', approved_by = $4, approved_at = $3, approved_hash = $5, content_hash = $5,
-			forced = $6, checked_at = NULL, approved_audience = $7`, who, p.hash, force, p.aimed.hash)
+			forced = $6, checked_at = NULL, approved_audience = $7, approved_readers = $8`, a.Who, p.hash, a.Force, p.aimed.hash, p.confirmed())
 		if err != nil {
 			return err
 		}
-		return audit.Log(ctx, tx, who, "campaign.approve", auditName(c.ID), map[string]any{"hash": p.hash, "forced": force, "version": c.Version + 1})
+		return audit.Log(ctx, tx, a.Who, "campaign.approve", auditName(c.ID), map[string]any{"hash": p.hash, "forced": a.Force, "version": c.Version + 1, "readers": p.confirmed()})
 	})
 }
 
@@ -132,10 +128,14 @@ func shift(t *time.Time, by time.Duration) *time.Time {
 }
 
 // Start sends a campaign now: who starts it approves it, its stories are re-read, and it is launched. Started twice, it is
-// launched once and the second is a Conflict. Errors: NotFound; Invalid with all that stands in the way; Conflict when it is
-// past starting, or when a story has changed and a person should look again.
+// launched once and the second is a Conflict; but when it is the clock that is quicker, it was started. Errors: NotFound;
+// Invalid with all that stands in the way; Conflict when it is past starting, or when a story has changed and a person should look again.
 func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (Campaign, error) {
-	if err := checkWho(who); err != nil {
+	return s.start(ctx, id, Assent{Who: who, Force: force})
+}
+
+func (s *Service) start(ctx context.Context, id int64, a Assent) (Campaign, error) {
+	if err := checkWho(a.Who); err != nil {
 		return Campaign{}, err
 	}
 	c, err := load(ctx, s.DB, id)
@@ -153,33 +153,61 @@ func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (
 	if err != nil {
 		return c, err
 	}
-	if _, err := s.countAudience(ctx, c, &p); err != nil {
+	if err := a.fits(&p); err != nil {
 		return c, err
 	}
-	if err := p.refusal(force); err != nil {
+	if err := s.Reviews.judge(ctx, c, &p); err != nil {
 		return c, err
 	}
-	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
+	if err := p.refusal(a); err != nil {
+		return c, err
+	}
+	approver, approvedAt := a.Who, now
+	if p.stands(c) {
+		approver, approvedAt = c.ApprovedBy, *c.ApprovedAt
+	}
+	err = s.Reviews.agree(ctx, c, &p, a.Who, func(tx *sqlx.Tx) error {
 		// Whoever starts it holds the lease of the check: nobody else starts it, and the clock stays away. Should this
 		// process die here, the clock goes on when the lease is over, since the campaign is due.
-		err := change(ctx, tx, c, now, `state = 'approved', reason = '', approved_by = $4, approved_at = $3, approved_hash = $5, content_hash = $5,
-			forced = $6, checked_at = NULL, send_at = $3, expires_at = $7, check_until = $8, approved_audience = $9`, who, p.hash, force, now.Add(c.life()), now.Add(checkLease), p.aimed.hash)
+		err := change(ctx, tx, c, now, `state = 'approved', reason = '', approved_by = $4, approved_at = $11, approved_hash = $5, content_hash = $5,
+			forced = $6, checked_at = NULL, send_at = $3, expires_at = $7, check_until = $8, approved_audience = $9, approved_readers = $10`,
+			approver, p.hash, a.Force, now.Add(c.life()), now.Add(checkLease), p.aimed.hash, p.confirmed(), approvedAt)
 		if err != nil {
 			return err
 		}
-		return audit.Log(ctx, tx, who, "campaign.start", auditName(id), map[string]any{"hash": p.hash, "forced": force})
+		return audit.Log(ctx, tx, a.Who, "campaign.start", auditName(id), map[string]any{"hash": p.hash, "forced": a.Force, "readers": p.confirmed()})
 	})
-	if err != nil {
+	if errors.Is(err, errMoved) {
+		return s.launchedByClock(ctx, c)
+	} else if err != nil {
 		return c, err
 	}
-	if err := s.sendNow(ctx, id); err != nil {
-		return c, err
+	// From the check on the clock may launch it as well: then it was quicker, and what was asked for is done.
+	moved := s.sendNow(ctx, id)
+	if moved != nil && !errors.Is(moved, errMoved) {
+		return c, moved
 	}
 	if c, err = s.Campaign(ctx, id); err != nil {
 		return c, err
 	}
-	if c.State != Launched {
-		return c, conflict(c, "it was not launched: "+c.Reason)
+	switch {
+	case c.State == Launched:
+		return c, nil
+	case moved != nil:
+		return c, moved
+	}
+	return c, conflict(c, "it was not launched: "+c.Reason)
+}
+
+// launchedByClock returns a campaign that was approved when it was read and that the clock has launched since with that approval:
+// who starts it meanwhile has what they want. Otherwise it is errMoved.
+func (s *Service) launchedByClock(ctx context.Context, was Campaign) (Campaign, error) {
+	c, err := s.Campaign(ctx, was.ID)
+	if err != nil {
+		return was, err
+	}
+	if was.State != Approved || c.State != Launched || c.ApprovedBy != was.ApprovedBy || !bytes.Equal(c.Approval, was.Approval) {
+		return was, errMoved
 	}
 	return c, nil
 }
@@ -234,6 +262,9 @@ func (s *Service) Cancel(ctx context.Context, id int64, reason, who string) (Cam
 				return errMoved
 			}
 			if err := s.Delivery.UndoTx(ctx, tx, id); err != nil {
+				return err
+			}
+			if err := giveAlertBack(ctx, tx, id); err != nil {
 				return err
 			}
 			return change(ctx, tx, c, s.Now(), `state = 'cancelled', launched_at = NULL, checked_at = NULL, check_until = NULL, reason = $4`, reason)

@@ -42,6 +42,7 @@ type Past struct {
 	At        time.Time `db:"at"`        // the moment whose day its mail bears, in the zone of digest or list
 	Zone      string    `db:"zone"`      // of its digest
 	Revision  int       `db:"revision"`  // of its message
+	Corrected int64     `db:"corrected"` // another number whenever the corrections of its stories are others; 0: there are none
 }
 
 // Lists returns the lists whose archive is open.
@@ -84,8 +85,9 @@ func (a *Archive) Find(ctx context.Context, id int64) (subscribers.List, Past, e
 
 // Of all campaigns, those that stand in an archive.
 const (
-	selectPast = `SELECT c.id, c.list_id, c.subject, c.preheader, coalesce(c.send_at, c.launched_at) AS at, coalesce(d.time_zone, '') AS zone, s.revision
-		FROM campaigns c JOIN public_sends s ON s.campaign_id = c.id LEFT JOIN digests d ON d.id = c.digest_id`
+	selectPast = `SELECT c.id, c.list_id, c.subject, c.preheader, coalesce(c.send_at, c.launched_at) AS at, coalesce(d.time_zone, '') AS zone, s.revision, coalesce(k.corrected, 0) AS corrected
+		FROM campaigns c JOIN public_sends s ON s.campaign_id = c.id LEFT JOIN digests d ON d.id = c.digest_id
+		LEFT JOIN (SELECT s.campaign_id, bit_xor(hashint8extended(k.id, 0)) AS corrected FROM corrected k JOIN campaign_stories s ON s.article_id = k.article_id GROUP BY s.campaign_id) k ON k.campaign_id = c.id`
 	isPast = `c.state = 'launched' AND NOT c.archive_hidden AND s.revision IS NOT NULL
 		AND EXISTS (SELECT FROM campaign_blocks b WHERE b.campaign_id = c.id AND b.kind IN ('story', 'section', 'text'))`
 )

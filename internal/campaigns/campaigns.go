@@ -26,6 +26,7 @@ import (
 	"mailer/internal/delivery"
 	"mailer/internal/dkim"
 	"mailer/internal/errs"
+	"mailer/internal/fetch"
 	"mailer/internal/letters"
 	"mailer/internal/links"
 	"mailer/internal/render"
@@ -51,18 +52,28 @@ type Deps struct {
 	Caution     Caution    // of every launch that does not say otherwise
 	Now         func() time.Time
 	Log         *slog.Logger
+
+	// Approvers returns the e-mail addresses of those who may approve campaigns of a list; nil: nobody approves by mail.
+	Approvers func(ctx context.Context, list int64) ([]string, error)
+	Fetch     *fetch.Client // looks where links lead, before an approval; nil: they are not looked at
 }
 
 // Service is what people and the scheduler do with campaigns. It is safe for concurrent use.
 type Service struct {
 	Deps
 	Digests *Digests
+	Desk    *Desk
+	Agenda  *Agenda
+	Reviews *Reviews
 }
 
 // New returns the room on its dependencies.
 func New(d Deps) *Service {
 	s := &Service{Deps: d}
 	s.Digests = &Digests{svc: s}
+	s.Desk = NewDesk(s)
+	s.Agenda = &Agenda{svc: s}
+	s.Reviews = &Reviews{svc: s}
 	return s
 }
 
@@ -136,6 +147,8 @@ type Campaign struct {
 	Segments         pq.StringArray `db:"segments" json:"segments,omitempty"`
 	Exclude          pq.StringArray `db:"exclude" json:"exclude,omitempty"`
 	ApprovedAudience []byte         `db:"approved_audience" json:"-"`
+	OwnRule          []byte         `db:"own_rule" json:"-"`                                  // narrows it besides its segments; nil: nothing does
+	ApprovedReaders  *int64         `db:"approved_readers" json:"approved_readers,omitempty"` // as a person confirmed them, where they were far from usual
 
 	// Only Service.Campaign fills these.
 	Blocks []render.Block    `db:"-" json:"blocks,omitempty"`
@@ -168,7 +181,7 @@ const selectCampaign = `SELECT c.id, c.name, c.list_id, coalesce(d.slug, '') AS 
 		c.checked_at, c.check_until, c.launched_at, c.created_by, c.created_at, c.updated_at, c.version, c.undo_window, c.slice_percent, c.slice_wait, c.priority,
 		coalesce(c.segments, ARRAY(SELECT jsonb_array_elements_text(CASE jsonb_typeof(d.recipe->'segments') WHEN 'array' THEN d.recipe->'segments' END))) AS segments,
 		coalesce(c.exclude, ARRAY(SELECT jsonb_array_elements_text(CASE jsonb_typeof(d.recipe->'exclude') WHEN 'array' THEN d.recipe->'exclude' END))) AS exclude,
-		c.approved_audience
+		c.approved_audience, c.approved_readers, c.own_rule
 	FROM campaigns c LEFT JOIN digests d ON d.id = c.digest_id`
 
 // Filter narrows a listing; zero fields do not narrow.
@@ -230,18 +243,11 @@ func (s *Service) tellSends(ctx context.Context, list []Campaign) error {
 
 // nameLists fills in the short names of the lists, which another room keeps.
 func (s *Service) nameLists(ctx context.Context, list []Campaign) error {
-	all, err := s.Lists.Lists(ctx)
-	if err != nil {
-		return err
-	}
-	slugs := map[int64]string{}
-	for _, l := range all {
-		slugs[l.ID] = l.Slug
-	}
+	slugs, err := s.Lists.Slugs(ctx)
 	for i := range list {
 		list[i].List = slugs[list[i].ListID]
 	}
-	return nil
+	return err
 }
 
 // Campaign returns one campaign with its blocks and, once launched, where its send stands. Errors: NotFound.

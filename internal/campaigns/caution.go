@@ -100,6 +100,9 @@ func (s *Service) Undo(ctx context.Context, id int64, who string) (Campaign, err
 		if err := s.Delivery.UndoTx(ctx, tx, id); err != nil {
 			return err
 		}
+		if err := giveAlertBack(ctx, tx, id); err != nil {
+			return err
+		}
 		return change(ctx, tx, c, s.Now(), `state = 'held', launched_at = NULL, checked_at = NULL, check_until = NULL, reason = $4`,
 			"the launch was taken back by "+who+"; its approval stands as long as nothing is changed")
 	}, nil)

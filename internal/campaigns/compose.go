@@ -72,7 +72,9 @@ func (s *Service) draftOf(ctx context.Context, d Digest, c Campaign, until time.
 	if c.SendAt != nil {
 		date = *c.SendAt
 	}
-	return arrange(r, l, date.In(zone), found, appeal, had), picked, nil
+	a := arrange(r, l, date.In(zone), found, appeal, had)
+	a.Blocks, err = s.withCorrections(ctx, d, c.ID, l, a.Blocks)
+	return a, picked, err
 }
 
 // hadElsewhere returns which of the stories some readers have had with another list, where the recipe minds that.

@@ -36,6 +36,7 @@ func storiesOf(blocks []render.Block) []render.Story {
 func hashOf(template string, c content, l subscribers.List) ([]byte, error) {
 	l.CreatedAt, l.ArchivedAt, l.Description, l.EnvelopeDomain = time.Time{}, nil, "", "" // no reader of the mail sees these
 	l.PublicationID, l.SignupOpen, l.ArchiveOpen, l.NoWelcome = nil, false, false, false
+	c.Blocks = withoutIDs(c.Blocks)
 	data, err := json.Marshal(struct {
 		Template string
 		Content  content
@@ -59,7 +60,7 @@ func loadBlocks(ctx context.Context, q db.Q, id int64) ([]render.Block, error) {
 			return nil, errs.Wrap(err, errs.Internal, "read the campaign's content")
 		}
 	}
-	return blocks, nil
+	return withIDs(blocks), nil
 }
 
 // keep replaces blocks and stories of a campaign. picked holds each story as it was picked, by article.
@@ -72,7 +73,7 @@ func keep(ctx context.Context, q db.Q, id int64, blocks []render.Block, picked m
 	var kinds, data, stories []string
 	var ids []int64
 	seen := map[int64]bool{}
-	for _, b := range blocks {
+	for _, b := range withIDs(blocks) {
 		text, err := json.Marshal(b)
 		if err != nil {
 			return errs.Wrap(err, errs.Internal, "keep the campaign's content")

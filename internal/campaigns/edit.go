@@ -20,6 +20,9 @@ const (
 	maxText    = 20_000  // characters of one text
 )
 
+// unapproved is what a change of content makes of an approval: it lapses.
+const unapproved = `approved_by = '', approved_at = NULL, approved_hash = NULL, forced = false, checked_at = NULL`
+
 // Edit is an editor's change of content. What is nil stays as it is.
 type Edit struct {
 	Version   int // of the campaign that the editor had before them
@@ -28,6 +31,8 @@ type Edit struct {
 	Blocks    []render.Block
 	Segments  *[]string // only readers in all of these; empty: everybody
 	Exclude   *[]string // no reader in any of these
+
+	atDesk bool
 }
 
 // Edit changes the content of a campaign that has not been launched. An approval lapses with that: the campaign is a draft
@@ -96,8 +101,7 @@ func (s *Service) Edit(ctx context.Context, id int64, e Edit, who string) (Campa
 		if c.State == Held {
 			state = Held
 		}
-		err = change(ctx, tx, c, s.Now(), `state = $4, subject = $5, preheader = $6, content_hash = $7, edited_by = $8, edited_at = $3,
-			approved_by = '', approved_at = NULL, approved_hash = NULL, forced = false, checked_at = NULL`, state, ct.Subject, ct.Preheader, hash, who)
+		err = change(ctx, tx, c, s.Now(), `state = $4, subject = $5, preheader = $6, content_hash = $7, edited_by = $8, edited_at = $3, `+unapproved, state, ct.Subject, ct.Preheader, hash, who)
 		if err != nil || e.Blocks == nil {
 			return err
 		}
@@ -124,8 +128,12 @@ func (e *Edit) check() error {
 	}
 	for i, b := range e.Blocks {
 		field := fmt.Sprintf("blocks[%d]", i+1)
-		stories := map[string][2]int{render.KindText: {0, 0}, render.KindDivider: {0, 0}, render.KindAppeal: {0, 0}, render.KindStory: {1, 1}, render.KindSection: {1, 50}}
+		stories := map[string][2]int{render.KindText: {0, 0}, render.KindDivider: {0, 0}, render.KindAppeal: {0, 0}, render.KindStory: {1, 1}, render.KindSection: {1, 50},
+			render.KindImage: {0, 0}, render.KindSponsor: {0, 0}}
 		n, ok := stories[b.Kind]
+		if e.atDesk && b.Kind == render.KindSection {
+			n[0] = 0 // its stories are still to come; until then no reader sees it
+		}
 		switch {
 		case !ok:
 			return errs.Field(field, "there is no kind of block %q", b.Kind)
@@ -135,6 +143,13 @@ func (e *Edit) check() error {
 			return errs.Field(field, "an appeal belongs into a block of its kind, and that needs one")
 		case b.Kind == render.KindAppeal && b.Topic != "":
 			return errs.Field(field, "an appeal is for every reader and has no topic")
+		case (b.Kind == render.KindImage) != (b.Image != nil):
+			return errs.Field(field, "an image belongs into a block of its kind, and that needs one")
+		case (b.Kind == render.KindSponsor) != (b.Sponsor != nil):
+			return errs.Field(field, "a sponsor belongs into a block of its kind, and that needs one")
+		}
+		if err := checkPaid(field, b); err != nil {
+			return err
 		}
 		if b.Text != "" {
 			if err := checkMarkdown(field, b.Text, maxText); err != nil {
@@ -146,6 +161,21 @@ func (e *Edit) check() error {
 				return errs.Field(field, "a story needs a title")
 			}
 		}
+	}
+	return nil
+}
+
+// checkPaid refuses an image or a sponsor that no mail can show.
+func checkPaid(field string, b render.Block) error {
+	err := render.CheckLink("url", b.URL)
+	if err == nil && b.Image != nil {
+		err = b.Image.Check()
+	}
+	if err == nil && b.Sponsor != nil {
+		err = b.Sponsor.Check()
+	}
+	if err != nil {
+		return errs.Field(field, "%s", errs.Public(err))
 	}
 	return nil
 }

@@ -25,14 +25,17 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 			return counted(&r.Held, s.finish(ctx, c, Held, why))
 		}
 		// Nobody approved this content in particular: it goes with the list as it is now.
-		if err := s.approve(ctx, c, bySchedule, c.Forced); err != nil {
+		if err := s.approve(ctx, c, Assent{Who: bySchedule, Force: c.Forced}); err != nil {
 			return s.cannot(ctx, c, err, r)
 		}
 		if c, err = load(ctx, s.DB, c.ID); err != nil {
 			return err
 		}
 	}
-	if err := p.refusal(c.Forced); err != nil {
+	if err := s.Reviews.checkUsual(ctx, c, &p, nil); err != nil {
+		return err
+	}
+	if err := p.refusal(c.assent()); err != nil {
 		return s.cannot(ctx, c, err, r)
 	}
 	now := s.Now()
@@ -51,6 +54,9 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 	}
 	err = db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
 		if err := s.nothingTwice(ctx, tx, c, p.content); err != nil {
+			return err
+		}
+		if err := s.takeAlert(ctx, tx, c, p.list); err != nil {
 			return err
 		}
 		g, err := s.groupsAtLaunch(ctx, tx, c, p)
@@ -81,7 +87,7 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 		}
 		return audit.Log(ctx, tx, c.ApprovedBy, "campaign.launch", auditName(c.ID), map[string]any{"hash": p.hash, "late": now.Sub(notBefore).Truncate(time.Second).String()})
 	})
-	if errors.Is(err, delivery.ErrRestored) {
+	if errors.Is(err, delivery.ErrRestored) || errors.Is(err, errAlertLater) {
 		return counted(&r.Held, s.finish(ctx, c, Held, errs.Public(err)))
 	}
 	if errors.Is(err, errTwice) {

@@ -3,12 +3,11 @@ package campaigns
 import (
 	"context"
 	"fmt"
-	"regexp"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"mailer/internal/db"
 	"mailer/internal/errs"
 	"mailer/internal/message"
 	"mailer/internal/render"
@@ -17,9 +16,10 @@ import (
 
 // Levels of a problem.
 const (
-	Refused = "refused" // cannot go out
-	Warned  = "warned"  // goes out only when a person forces it
-	Noted   = "noted"   // worth a look
+	Refused   = "refused" // cannot go out
+	Confirmed = "confirm" // goes out only when a person types the number of readers
+	Warned    = "warned"  // goes out only when a person forces it
+	Noted     = "noted"   // worth a look
 )
 
 // Problem is one thing that Preflight found.
@@ -27,6 +27,16 @@ type Problem struct {
 	Level   string `json:"level"`
 	Code    string `json:"code"` // short and fixed, for programs
 	Message string `json:"message"`
+	Advice  string `json:"advice,omitempty"` // what to do about it
+	Where   *Place `json:"where,omitempty"`  // nil: nowhere in particular
+}
+
+// Place says where in a campaign something was found.
+type Place struct {
+	Part  string `json:"part,omitempty"`  // subject, preheader, list or audience; empty: the content
+	Block int    `json:"block,omitempty"` // counted from 1
+	ID    string `json:"id,omitempty"`    // of that block
+	Story int64  `json:"story,omitempty"` // number of the article
 }
 
 // prepared is a campaign with all that was found out about it.
@@ -38,24 +48,57 @@ type prepared struct {
 	aimed    aimed
 	printed  printed
 	problems []Problem
+
+	usual, readers int64 // of the sends before it, and of this one; 0: not known
 }
 
 func (p *prepared) add(level, code, format string, args ...any) {
-	p.problems = append(p.problems, Problem{level, code, fmt.Sprintf(format, args...)})
+	p.find(Problem{Level: level, Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
-// refusal returns an Invalid error with everything that stands in the way, or nil.
-func (p *prepared) refusal(force bool) error {
+// at is add for something in one place.
+func (p *prepared) at(where Place, level, code, format string, args ...any) {
+	p.find(Problem{Level: level, Code: code, Message: fmt.Sprintf(format, args...), Where: &where})
+}
+
+func (p *prepared) find(found Problem) {
+	if found.Advice == "" {
+		found.Advice = adviceOn[found.Code]
+	}
+	if found.Where == nil {
+		found.Where = placeOf(found.Code)
+	}
+	p.problems = append(p.problems, found)
+}
+
+// refusal returns an Invalid error with everything that stands in the way of what a person wants, or nil. Its field is readers
+// where nothing but the number of readers is missing.
+func (p *prepared) refusal(a Assent) error {
 	var in []string
+	others := false
 	for _, pr := range p.problems {
-		if pr.Level == Refused || pr.Level == Warned && !force {
-			in = append(in, pr.Message)
+		switch {
+		case pr.Level == Confirmed && !confirms(a.Readers, p.readers):
+			in = append(in, pr.Message+". "+pr.Advice)
+		case pr.Level == Refused || pr.Level == Warned && !a.Force:
+			in, others = append(in, pr.Message), true
 		}
 	}
-	if len(in) == 0 {
+	switch {
+	case len(in) == 0:
 		return nil
+	case !others:
+		return errs.Field("readers", "%s", in[0])
 	}
 	return errs.New(errs.Invalid, "%s", strings.Join(in, "; "))
+}
+
+// confirmed returns how many readers a person confirmed by typing the number; nil where nothing asked for that.
+func (p *prepared) confirmed() *int64 {
+	if slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.Level == Confirmed }) {
+		return &p.readers
+	}
+	return nil
 }
 
 // Preflight looks at a campaign as it would be sent now and returns everything that stands in the way or is worth a look.
@@ -67,7 +110,7 @@ func (s *Service) Preflight(ctx context.Context, id int64) ([]Problem, error) {
 	}
 	p, err := s.prepare(ctx, c)
 	if err == nil {
-		_, err = s.countAudience(ctx, c, &p)
+		err = s.Reviews.judge(ctx, c, &p)
 	}
 	if p.problems == nil {
 		p.problems = []Problem{}
@@ -133,9 +176,6 @@ func (s *Service) checkDKIM(p *prepared) {
 	}
 }
 
-// toCome are the letters editors write where something is still to come. Two capitals: no word of any language we know.
-var toCome = regexp.MustCompile(`\bTK(TK)*\b`)
-
 func (p *prepared) checkContent(c Campaign) {
 	ct := p.content
 	if strings.TrimSpace(ct.Subject) == "" {
@@ -153,23 +193,21 @@ func (p *prepared) checkContent(c Campaign) {
 	case len(stories) < c.MinStories:
 		p.add(Warned, "stories", "stories: %d; the recipe wants at least %d", len(stories), c.MinStories)
 	}
-	p.checkWords()
+	p.checkWords(c)
 	seen := map[string]bool{}
-	for _, s := range stories {
+	for at, s := range p.placed() {
 		key := fmt.Sprint(s.ArticleID, s.URL)
 		if seen[key] {
-			p.add(Warned, "twice", "“%s” stands in it twice", clip(s.Title, 60))
+			p.at(at, Warned, "twice", "“%s” stands in it twice", clip(s.Title, 60))
 		}
 		seen[key] = true
 		switch {
 		case s.URL == "" && c.Template == render.TemplateDigest:
-			p.add(Warned, "link", "“%s” has no address to read it at", clip(s.Title, 60))
+			p.at(at, Warned, "link", "“%s” has no address to read it at", clip(s.Title, 60))
 		case s.URL != "" && !strings.HasPrefix(s.URL, "https://") && !strings.HasPrefix(s.URL, "http://localhost"):
-			p.add(Warned, "link", "“%s” is at %s, which is not an https address", clip(s.Title, 60), clip(s.URL, 80))
+			p.at(at, Warned, "link", "“%s” is at %s, which is not an https address", clip(s.Title, 60), clip(s.URL, 80))
 		}
-		if s.Image != nil && s.Image.URL != "" && s.Image.Alt == "" && s.Image.Caption == "" {
-			p.add(Noted, "alt", "the photo of “%s” has neither description nor caption", clip(s.Title, 60))
-		}
+		p.checkPhoto(at, "the photo of “"+clip(s.Title, 60)+"”", s.Image)
 	}
 	switch n := utf8.RuneCountInString(ct.Preheader); {
 	case n < minPreheader || n > maxPreheader:
@@ -179,72 +217,42 @@ func (p *prepared) checkContent(c Campaign) {
 	}
 }
 
-// checkWords looks for what is still to come.
-func (p *prepared) checkWords() {
-	texts := map[string]string{"the subject": p.content.Subject, "the preheader": p.content.Preheader}
-	for _, b := range p.content.Blocks {
-		texts["a text"] += "\n" + b.Text + "\n" + b.Title
-		for _, s := range b.Stories {
-			texts["a story"] += "\n" + s.Title + "\n" + s.Dek + "\n" + s.BodyHTML
-			if s.Image != nil {
-				texts["a photo"] += "\n" + s.Image.Caption + "\n" + s.Image.Credit + "\n" + s.Image.Alt
+// placed walks the stories of a campaign with the place of each.
+func (p *prepared) placed() iter.Seq2[Place, render.Story] {
+	return func(yield func(Place, render.Story) bool) {
+		for i, b := range p.content.Blocks {
+			for _, s := range b.Stories {
+				if !yield(Place{Block: i + 1, ID: b.ID, Story: s.ArticleID}, s) {
+					return
+				}
 			}
-		}
-		if b.Appeal != nil {
-			texts["the appeal"] += "\n" + b.Appeal.Heading + "\n" + b.Appeal.Body + "\n" + b.Appeal.Button
-		}
-	}
-	for _, where := range [...]string{"the subject", "the preheader", "a text", "a story", "a photo", "the appeal"} {
-		if toCome.MatchString(texts[where]) {
-			p.add(Warned, "tk", "%s still says TK", where)
 		}
 	}
 }
 
 // checkAppeal wants each appeal to be a wording that is on record, since its button is signed with the wording's number.
 func (s *Service) checkAppeal(ctx context.Context, p *prepared) error {
-	for _, b := range p.content.Blocks {
+	for i, b := range p.content.Blocks {
 		if b.Appeal == nil {
 			continue
 		}
+		at := Place{Block: i + 1, ID: b.ID}
 		v, err := s.Appeals.Variant(ctx, b.Appeal.VariantID)
 		if errs.KindOf(err) == errs.NotFound {
-			p.add(Refused, "appeal", "its appeal is not one of those on record; take it out or choose another")
+			p.at(at, Refused, "appeal", "its appeal is not one of those on record; take it out or choose another")
 			continue
 		} else if err != nil {
 			return err
 		}
 		if !s.Development && !strings.HasPrefix(v.URL, "https://") {
-			p.add(Refused, "appeal", "the appeal leads to %s, which is not an https address", v.URL)
+			p.at(at, Refused, "appeal", "the appeal leads to %s, which is not an https address", v.URL)
 		}
 		now, err := s.Appeals.Get(ctx, v.Slug)
 		if err != nil {
 			return err
 		}
 		if now.RetiredAt != nil {
-			p.add(Noted, "appeal", "the appeal %s has been retired", v.Slug)
-		}
-	}
-	return nil
-}
-
-// checkRepeats notes stories that the list has had already.
-func (s *Service) checkRepeats(ctx context.Context, c Campaign, p *prepared) error {
-	var rows []carried
-	err := s.DB.SelectContext(ctx, &rows, `SELECT mine.article_id, c.id AS campaign_id FROM campaign_stories mine
-			JOIN campaign_stories theirs ON theirs.article_id = mine.article_id AND theirs.campaign_id <> mine.campaign_id
-			JOIN campaigns c ON c.id = theirs.campaign_id
-		WHERE mine.campaign_id = $1 AND c.list_id = $2 AND c.state = 'launched' AND `+fmt.Sprintf(sameReaders, "$3")+`
-		ORDER BY c.id DESC`, c.ID, c.ListID, c.Frequency)
-	if err != nil {
-		return db.Err(err, "look for stories already mailed")
-	}
-	if rows, err = s.reallyMailed(ctx, s.DB, rows); err != nil {
-		return err
-	}
-	for _, st := range storiesOf(p.content.Blocks) {
-		if i := slices.IndexFunc(rows, func(r carried) bool { return r.Article == st.ArticleID }); i >= 0 {
-			p.add(Noted, "repeat", "“%s” has gone out to this list with campaign %d already", clip(st.Title, 60), rows[i].Campaign)
+			p.at(at, Noted, "appeal", "the appeal %s has been retired", v.Slug)
 		}
 	}
 	return nil

@@ -41,21 +41,19 @@ const (
 // print renders a campaign and compiles it to a message that bears the moment at. Errors are Invalid where the content is
 // at fault.
 func (s *Service) print(c Campaign, ct content, g grouping, l subscribers.List, at time.Time, p purpose, force bool) (printed, error) {
+	return s.printWith("", c, ct, g, l, at, p, force)
+}
+
+// printWith is print of a proof with an address at which it can be approved or held.
+func (s *Service) printWith(review string, c Campaign, ct content, g grouping, l subscribers.List, at time.Time, p purpose, force bool) (printed, error) {
 	key := s.Ring.Current()
 	zone, err := loadZone(l.TimeZone)
 	if err != nil {
 		zone = time.UTC
 	}
-	// The day that the mail bears is that of its edition, where the digest is.
-	day := at.In(zone)
-	if c.SendAt != nil {
-		day = c.SendAt.In(zone)
-	}
-	if there, err := loadZone(c.TimeZone); err == nil {
-		day = day.In(there)
-	}
+	day := s.dayOf(c, l, at)
 	rc := render.Content{List: letters.List(l), Template: c.Template, Subject: ct.Subject, Preheader: ct.Preheader, Date: day,
-		Blocks: make([]render.Block, len(ct.Blocks)), LeaveBase: s.URLs.LeaveBase(), PreferencesBase: s.URLs.PreferencesBase(), AppealGroup: appealGroup, Groups: g.Groups, Proof: p == forProof}
+		Blocks: make([]render.Block, len(ct.Blocks)), LeaveBase: s.URLs.LeaveBase(), PreferencesBase: s.URLs.PreferencesBase(), AppealGroup: appealGroup, Groups: g.Groups, Proof: p == forProof, ReviewURL: review}
 	copy(rc.Blocks, ct.Blocks)
 	if p == forSend {
 		view := s.Ring.ViewToken(key, links.View{Campaign: c.ID})
@@ -83,6 +81,19 @@ func (s *Service) print(c Campaign, ct content, g grouping, l subscribers.List, 
 	}
 	pr.compiled, err = message.Compile(d)
 	return pr, err
+}
+
+// dayOf is the day that a mail made at a moment bears: that of its edition, where the digest is.
+func (s *Service) dayOf(c Campaign, l subscribers.List, at time.Time) time.Time {
+	if c.SendAt != nil {
+		at = *c.SendAt
+	}
+	for _, name := range [...]string{c.TimeZone, l.TimeZone} {
+		if zone, err := loadZone(name); err == nil && name != "" {
+			return at.In(zone)
+		}
+	}
+	return at.UTC()
 }
 
 // listLabel names a list in List-Id (RFC 2919); it never changes, whatever the list comes to be called.

@@ -36,6 +36,9 @@ func (r *Recipe) checkTexts() error {
 	if !slugRE.MatchString(r.Slug) || len(r.Slug) > 50 {
 		return errs.Field("slug", "%q is not a short name: use up to 50 small letters, digits and single dashes, such as morning-briefing", r.Slug)
 	}
+	if r.Slug == "new" {
+		return errs.Field("slug", "%q is where new digests are made on the desk; take another short name", r.Slug)
+	}
 	if !slugRE.MatchString(r.List) {
 		return errs.Field("list", "must be the short name of a list")
 	}

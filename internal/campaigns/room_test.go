@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type room struct {
 	list  subscribers.List
 	site  *httptest.Server // where its feed is
 	feed  atomic.Value     // what the feed says, a string; empty: nothing new
+	pages sync.Map         // of the site, by path
 }
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -70,7 +72,11 @@ func newRoom(t *testing.T, at string) *room {
 // serve is the publisher: a feed that has nothing new, unless the test says what it says.
 func (r *room) serve(w http.ResponseWriter, req *http.Request) {
 	body := r.feed.Load().(string)
+	page, ok := r.pages.Load(req.URL.Path)
 	switch {
+	case ok:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, page.(string))
 	case req.URL.Path != "/city":
 		http.NotFound(w, req)
 	case body == "":

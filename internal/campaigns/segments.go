@@ -37,12 +37,19 @@ type aimed struct {
 // aim combines the segments of a campaign into one rule, and freezes it. Errors: Invalid where a segment, or what it names, does not
 // exist (any more).
 func (s *Service) aim(ctx context.Context, c Campaign, l subscribers.List) (a aimed, err error) {
-	if len(c.Segments) == 0 && len(c.Exclude) == 0 {
+	if len(c.Segments) == 0 && len(c.Exclude) == 0 && c.OwnRule == nil {
 		return a, nil
 	}
 	rule, err := s.Audience.Combine(ctx, c.Segments, c.Exclude)
 	if err != nil {
 		return a, err
+	}
+	if c.OwnRule != nil {
+		own, err := audience.UnmarshalRule(c.OwnRule)
+		if err != nil {
+			return a, errs.Wrap(err, errs.Internal, "read whom campaign %d is for", c.ID)
+		}
+		rule = rule.And(own)
 	}
 	if a.rule, err = s.Audience.Freeze(ctx, rule, l, s.Now()); err != nil {
 		return a, err
@@ -62,7 +69,7 @@ func (a *aimed) none() bool { return a.hash == nil }
 
 // marshal returns the rule as a send keeps it. A campaign with segments never goes out without.
 func (a *aimed) marshal(c Campaign) ([]byte, error) {
-	if a.none() && len(c.Segments)+len(c.Exclude) > 0 {
+	if a.none() && (len(c.Segments)+len(c.Exclude) > 0 || c.OwnRule != nil) {
 		return nil, errs.New(errs.Internal, "the segments of campaign %d were not looked at", c.ID)
 	} else if a.none() {
 		return nil, nil
@@ -130,6 +137,9 @@ func (s *Service) Inspect(ctx context.Context, id int64) (Whom, []Problem, error
 		return Whom{}, nil, err
 	}
 	w, err := s.whom(ctx, c, &p)
+	if err == nil {
+		err = s.Reviews.look(ctx, c, &p, w.count())
+	}
 	return w, append([]Problem{}, p.problems...), err
 }
 

@@ -154,7 +154,7 @@ func (s *Service) unapproved(ctx context.Context, c Campaign, r *TickReport) err
 	case "hold":
 		return counted(&r.Held, s.finish(ctx, c, Held, "nobody approved it by "+c.local(*c.ApprovalDue)))
 	}
-	err := s.approve(ctx, c, bySchedule, false)
+	err := s.approve(ctx, c, Assent{Who: bySchedule})
 	if err != nil {
 		return s.cannot(ctx, c, err, r)
 	}

@@ -86,6 +86,21 @@ func checkBaseURL(v string) error {
 	return nil
 }
 
+func checkImageURL(v string) error {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil:
+		return errors.New("is not an URL")
+	case u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost"):
+		return errors.New("must begin with https://: mail programs show no others")
+	case u.Hostname() == "":
+		return errors.New("names no host")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+		return errors.New("must be only a host")
+	}
+	return nil
+}
+
 func checkSecret(v string) error {
 	if len(v) < 32 {
 		return fmt.Errorf("has %d characters, and 32 are the least", len(v))

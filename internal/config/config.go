@@ -22,6 +22,7 @@ type Config struct {
 	DatabaseURL    string         // MAILER_DATABASE_URL  required in production
 	SMTPURL        string         // MAILER_SMTP_URL      required in production
 	BaseURL        string         // MAILER_BASE_URL      required in production; where readers reach the web pages; no trailing slash
+	ImageURL       string         // MAILER_IMAGE_URL     origin that uploaded pictures are served from; empty: BaseURL, see Images
 	Secret         string         // MAILER_SECRET        required in production; signs every link
 	OldSecrets     []string       // MAILER_OLD_SECRETS   newest first; the last is the root of address hashes
 	Listen         string         // MAILER_LISTEN        address of the web server
@@ -219,6 +220,14 @@ func (c *Config) Lines() []Relay {
 
 // SetBaseURL changes where readers reach the web pages, once a development server knows its port.
 func (c *Config) SetBaseURL(u string) { c.BaseURL = strings.TrimSuffix(u, "/") }
+
+// Images is where readers find the pictures that editors upload; no trailing slash.
+func (c *Config) Images() string {
+	if c.ImageURL != "" {
+		return c.ImageURL
+	}
+	return c.BaseURL
+}
 
 // IsDefault reports whether nobody set the setting of this name.
 func (c *Config) IsDefault(name string) bool { return c.sources[name] == "" }

@@ -51,11 +51,17 @@ func Open(ctx context.Context, dsn string) (*sqlx.DB, error) {
 	return d, nil
 }
 
-// named adds our application_name to dsn, unless it names one; database people look for it in pg_stat_activity.
+// defaults are what connections begin with unless the address says otherwise: the name that database people look for in
+// pg_stat_activity, and a limit for statements that run away. Pages set shorter ones; migrations have none.
+var defaults = [...][2]string{{"application_name", "mailer"}, {"statement_timeout", "300000"}} // ms
+
+// named adds the defaults to dsn.
 func named(dsn string) (string, error) {
 	if !strings.Contains(dsn, "://") {
-		if !strings.Contains(dsn, "application_name") {
-			dsn += " application_name=mailer"
+		for _, p := range defaults {
+			if !strings.Contains(dsn, p[0]) {
+				dsn += " " + p[0] + "=" + p[1]
+			}
 		}
 		return dsn, nil
 	}
@@ -64,8 +70,10 @@ func named(dsn string) (string, error) {
 		return "", err
 	}
 	q := u.Query()
-	if !q.Has("application_name") {
-		q.Set("application_name", "mailer")
+	for _, p := range defaults {
+		if !q.Has(p[0]) {
+			q.Set(p[0], p[1])
+		}
 	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil

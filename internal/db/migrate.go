@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -53,8 +54,24 @@ func provider(d *sqlx.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "prepare migrations")
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, d.DB, migrations.FS, goose.WithSessionLocker(locker))
+	p, err := goose.NewProvider(goose.DialectPostgres, d.DB, migrations.FS, goose.WithSessionLocker(unlimited{locker}))
 	return p, errs.Wrap(err, errs.Internal, "prepare migrations")
+}
+
+// unlimited lifts the limit of statements on the connection that migrates: a migration of a large table takes as long as it takes.
+type unlimited struct{ lock.SessionLocker }
+
+func (l unlimited) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	if err := l.SessionLocker.SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, `SET statement_timeout = 0`)
+	return err
+}
+
+func (l unlimited) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `RESET statement_timeout`)
+	return errors.Join(err, l.SessionLocker.SessionUnlock(ctx, conn))
 }
 
 // migrateError names the migration that failed: an operator needs to know.
@@ -70,6 +87,9 @@ func migrateError(err error) error {
 			note = "applied before it: " + strings.Join(done, ", ")
 		}
 		kind, _ := kindOf(partial.Err)
+		if kind == errs.Denied {
+			return errs.Wrap(partial.Err, kind, "migration %s is due, and this role may not change tables; run as the role that owns them: mailer migrate --grant THIS_ROLE", partial.Failed.Source.Path)
+		}
 		if kind == errs.Internal {
 			kind = errs.Conflict
 		}

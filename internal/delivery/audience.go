@@ -37,6 +37,7 @@ type audience struct {
 	Supporter int64     `db:"supporter_groups"`
 	narrowing
 
+	Wave       int     `db:"wave"`
 	Audience   int64   `db:"audience"`
 	Shuffle    int64   `db:"cursor_shuffle"`
 	Subscriber int64   `db:"cursor_subscriber"`
@@ -94,17 +95,24 @@ func takeAudience(ctx context.Context, tx *sqlx.Tx) (send audience, err error) {
 		return send, db.Err(err, "look for an audience to write")
 	}
 	// Only now, under the lock, it is certain how far the others have come.
-	const read = `
-		SELECT list_id, audience, audience_as_of, cursor_shuffle, cursor_subscriber, slice_percent, slice_state = 'out' AS slice_out,
-		       coalesce(slice_size, 0) AS slice_size, groups, supporter_groups, ` + narrowingColumns + `,
-		       NOT audience_complete AND (slice_state <> 'out' OR slice_size IS NULL OR audience < slice_size) AS wanting
-		FROM sends WHERE campaign_id = $1`
-	err = tx.GetContext(ctx, &send, read, send.Campaign)
+	send, err = readAudience(ctx, tx, send.Campaign)
 	if errors.Is(err, sql.ErrNoRows) { // its launch was taken back
 		return audience{}, nil
 	}
+	return send, err
+}
+
+// readAudience reads what a step needs to know of a send.
+func readAudience(ctx context.Context, q db.Q, campaign int64) (audience, error) {
+	send := audience{Campaign: campaign}
+	const read = `
+		SELECT list_id, wave, audience, audience_as_of, cursor_shuffle, cursor_subscriber, slice_percent, slice_state = 'out' AS slice_out,
+		       coalesce(slice_size, 0) AS slice_size, groups, supporter_groups, ` + narrowingColumns + `,
+		       NOT audience_complete AND (slice_state <> 'out' OR slice_size IS NULL OR audience < slice_size) AS wanting
+		FROM sends WHERE campaign_id = $1`
+	err := q.GetContext(ctx, &send, read, campaign)
 	if err == nil {
-		err = send.readRepeats(ctx, tx, send.Campaign)
+		err = send.readRepeats(ctx, q, campaign)
 	}
 	return send, db.Err(err, "read the send")
 }
@@ -159,7 +167,7 @@ func (q *statement) arg(v any) string {
 //
 // The first step, and those that must not overshoot a slice, count out their readers. All others take everybody within a range of
 // random numbers, which a hash join reads in the order of the tables, where a count would make it look up each reader in random
-// order. How wide the range is follows from how far the steps before have come.
+// order. How wide the range is follows from how far the steps before have come. A wave of late joiners is counted out, as they are few.
 func (s *Store) step(send audience) (statement, error) {
 	var q statement
 	batch, chunk := int64(nextBatch), chunkSize
@@ -171,7 +179,7 @@ func (s *Store) step(send audience) (statement, error) {
 		batch = min(batch, send.SliceSize-send.Audience)
 	}
 	to := int64(0) // end of the range; 0: so many are counted out
-	if send.Audience > 0 && (!slice || send.SliceSize-send.Audience > 2*rangeBatch) {
+	if send.Audience > 0 && send.Wave <= 1 && (!slice || send.SliceSize-send.Audience > 2*rangeBatch) {
 		some := min(max(growth*send.Audience, nextBatch), rangeBatch)
 		to = send.Shuffle + max(1, int64(float64(some)*float64(send.Shuffle+1)/float64(send.Audience)))
 		to = min(to, lastShuffle)
@@ -240,6 +248,9 @@ func (s *Store) readers(q *statement, send audience, where, end string) (string,
 	conditions := []string{`m.list_id = ` + q.arg(send.List), `m.confirmed_at <= ` + q.arg(send.AsOf)}
 	if where != "" {
 		conditions = append(conditions, where)
+	}
+	if send.Wave > 1 { // nearly everybody is in the audience already
+		conditions = append(conditions, `NOT EXISTS (SELECT FROM deliveries l WHERE l.campaign_id = `+q.arg(send.Campaign)+` AND l.subscriber_id = m.subscriber_id)`)
 	}
 	if send.Frequency != FrequencyAll {
 		conditions = append(conditions, `m.frequency = `+q.arg(send.Frequency))

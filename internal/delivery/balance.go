@@ -51,9 +51,9 @@ const balanceSQL = `
 	), waiting AS MATERIALIZED (
 		SELECT count(*) AS n, min(due) AS next_due,
 		       count(*) FILTER (WHERE o.id IS NOT NULL) AS in_open, count(*) FILTER (WHERE o.live) AS in_live,
-		       count(*) FILTER (WHERE EXISTS (SELECT FROM outcomes d WHERE d.campaign_id = r.campaign_id AND d.seq = r.seq
-		                                      AND d.kind = 'doubt')) AS doubts
-		FROM retries r LEFT JOIN open o ON o.id = r.chunk_id
+		       count(*) FILTER (WHERE s.state IN ('cancelled', 'expired')
+		                          AND EXISTS (SELECT FROM outcomes d WHERE d.campaign_id = r.campaign_id AND d.seq = r.seq AND d.kind = 'doubt')) AS doubts
+		FROM retries r JOIN sends s ON s.campaign_id = r.campaign_id LEFT JOIN open o ON o.id = r.chunk_id
 		WHERE r.campaign_id = $1
 	), ended AS (
 		SELECT coalesce(sum(accepted), 0) AS accepted, coalesce(sum(failed), 0) AS failed, coalesce(sum(suppressed), 0) AS suppressed,

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,18 @@ type repeatRow struct {
 	Earlier int64 `db:"earlier"`
 	Had     int64 `db:"had"`
 	Off     int64 `db:"off"`
+}
+
+// narrowingOf is what a launch says of its audience, as the steps use it.
+func narrowingOf(l Launch) narrowing {
+	n := narrowing{Frequency: cmp.Or(l.Frequency, FrequencyAll), Rule: l.Rule, TopicGroups: int64(l.TopicGroups), Stories: int64s(l.Stories)}
+	for _, h := range l.Headings {
+		n.Headings = append(n.Headings, int64(h.Group), int64(h.Stories))
+	}
+	for _, r := range l.Repeats {
+		n.repeats = append(n.repeats, repeatRow{Earlier: r.Earlier, Had: int64(r.Had), Off: int64(r.Off)})
+	}
+	return n
 }
 
 // behindEarlier says of a row x of sends that the campaigns before it, which must be known to tell who has had its stories, are still on

@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/db"
+	"mailer/internal/errs"
 )
 
 // campaignsPerPartition is how many campaign ids share a partition of deliveries and of outcomes. The bounds follow from
@@ -17,38 +18,21 @@ const campaignsPerPartition = 256
 // lockPartition is the class of the advisory locks, one per partition number, under which partitions come and go.
 const lockPartition = 0x64656c69
 
-var partitioned = [...]string{"deliveries", "outcomes"}
-
 func partitionName(table string, n int64) string {
 	return fmt.Sprintf("%s_from_%d", table, n*campaignsPerPartition)
 }
 
 // ensurePartitions makes the partitions that the rows of a campaign go into, unless they are there. Two launches that race
-// wait for each other on an advisory lock. A partition is made as a table of its own and then attached: that takes a lock
-// on the parent which lets reads and writes pass, where CREATE TABLE … PARTITION OF would hold up every running send.
+// wait for each other on an advisory lock. A function of the database makes them, since the role that the program runs as may have no
+// right to: as tables of their own that are then attached. That takes a lock on the parent which lets reads and writes pass, where
+// CREATE TABLE … PARTITION OF would hold up every running send.
 func ensurePartitions(ctx context.Context, tx *sqlx.Tx, campaign int64) error {
 	n := campaign / campaignsPerPartition
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1::int, $2::int)`, lockPartition, n); err != nil {
 		return db.Err(err, "prepare the queue")
 	}
-	for _, table := range partitioned {
-		name := partitionName(table, n)
-		var there bool
-		if err := tx.GetContext(ctx, &there, `SELECT to_regclass($1) IS NOT NULL`, name); err != nil {
-			return db.Err(err, "prepare the queue")
-		}
-		if there {
-			continue
-		}
-		ddl := fmt.Sprintf(`
-			CREATE TABLE %[2]s (LIKE %[1]s INCLUDING ALL);
-			ALTER TABLE %[1]s ATTACH PARTITION %[2]s FOR VALUES FROM (%[3]d) TO (%[4]d)`,
-			table, name, n*campaignsPerPartition, (n+1)*campaignsPerPartition)
-		if _, err := tx.ExecContext(ctx, ddl); err != nil {
-			return db.Err(err, "prepare the queue")
-		}
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `SELECT add_queue_partitions($1, $2)`, n, campaignsPerPartition)
+	return db.Err(err, "prepare the queue")
 }
 
 // DropOld drops the rows of deliveries and outcomes of campaigns that ended longer ago than age, a whole partition at a time,
@@ -78,7 +62,7 @@ func (s *Store) DropOld(ctx context.Context, age time.Duration) (int, error) {
 
 // dropPartition drops one pair of partitions under the lock that launches take. They are detached CONCURRENTLY first, as
 // dropping an attached one would lock the parent against every running send; that cannot be done in a transaction, so
-// the lock is of the connection.
+// the lock is of the connection. Only the owner of the tables can do it so; for others a function does it in one go.
 func (s *Store) dropPartition(ctx context.Context, n int64, age time.Duration) (bool, error) {
 	conn, err := s.db.Connx(ctx)
 	if err != nil {
@@ -98,6 +82,18 @@ func (s *Store) dropPartition(ctx context.Context, n int64, age time.Duration) (
 	var stays bool
 	if err := conn.GetContext(ctx, &stays, young, campaignsPerPartition, n, int64(age.Seconds())); err != nil || stays {
 		return false, db.Err(err, "drop old deliveries")
+	}
+	var owner bool
+	if err := conn.GetContext(ctx, &owner, `SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'deliveries'::regclass`); err != nil {
+		return false, db.Err(err, "drop old deliveries")
+	}
+	if !owner {
+		_, err := conn.ExecContext(ctx, `SELECT drop_queue_partitions($1, $2)`, n, campaignsPerPartition)
+		err = db.Err(err, "drop old deliveries")
+		if errs.KindOf(err) == errs.Unavailable { // a send is under way: another time
+			return false, nil
+		}
+		return err == nil, err
 	}
 	// outcomes go first: deliveries are what DropOld looks for, so an interrupted drop is taken up again.
 	for _, table := range []string{"outcomes", "deliveries"} {

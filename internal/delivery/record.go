@@ -157,7 +157,8 @@ const addRetriesSQL = `
 // who held the lock have written.
 const recountSQL = `
 	UPDATE chunks c
-	SET accepted = t.accepted, failed = t.failed, suppressed = t.suppressed, expired = t.expired, unknown = t.unknown
+	SET accepted = t.accepted, failed = t.failed, suppressed = t.suppressed, expired = t.expired, unknown = t.unknown,
+	    answers = NULL
 	FROM (SELECT c.id, o.* FROM chunks c CROSS JOIN LATERAL (` + tallySQL + `) o
 	      WHERE c.id = ANY($1) AND c.closed_at IS NOT NULL) t
 	WHERE c.id = t.id`

@@ -39,7 +39,7 @@ func New(d Deps) *Service { return &Service{d} }
 func List(l subscribers.List) render.List {
 	return render.List{Name: l.Name, LegalName: l.LegalName, PostalAddress: l.PostalAddress, Contact: l.Contact, HomeURL: l.HomeURL,
 		Reason: l.Reason, Language: l.Language, TimeZone: l.TimeZone, LogoURL: l.LogoURL, LogoWidth: l.LogoWidth, LogoHeight: l.LogoHeight,
-		Accent: l.AccentColour, Paper: l.PaperColour, FromName: l.FromName}
+		Accent: l.AccentColour, Paper: l.PaperColour, Face: l.TypeFace, FromName: l.FromName}
 }
 
 // LanguageOf is the language that a reader is written to in: their own where we have words of it, else the list's.

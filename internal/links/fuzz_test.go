@@ -81,3 +81,13 @@ func FuzzParseProof(f *testing.F) {
 		return r.ProofToken("", v), nil
 	})
 }
+
+func FuzzParseApprove(f *testing.F) {
+	fuzzParse(f, "approve", func(r *Ring, tok string) (string, error) {
+		v, err := r.ParseApprove(tok)
+		if err != nil {
+			return "", err
+		}
+		return r.ApproveToken("", v), nil
+	})
+}

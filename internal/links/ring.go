@@ -8,6 +8,7 @@
 package links
 
 import (
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"sync"
@@ -144,6 +145,7 @@ type key struct {
 	octet byte // first octet of the id; the first octet of every token
 	seals [purposes]sealKeys
 	idMAC []byte // key of Message-IDs
+	vault cipher.AEAD
 	pool  sync.Pool
 }
 
@@ -159,6 +161,9 @@ func newKey(secret string) (*key, error) {
 		}
 	}
 	if k.idMAC, err = derive(secret, "message id", sha256.Size); err != nil {
+		return nil, err
+	}
+	if k.vault, err = newVault(secret); err != nil {
 		return nil, err
 	}
 	k.pool.New = func() any { return k.newSigner() }

@@ -23,11 +23,12 @@ const (
 	bounce
 	preferences
 	proof
+	approve
 	purposes // how many there are
 )
 
 var purposeNames = [purposes]string{leave: "leave", confirm: "confirm", view: "view", gift: "gift", bounce: "bounce",
-	preferences: "preferences", proof: "proof"}
+	preferences: "preferences", proof: "proof", approve: "approve"}
 
 const (
 	tagSize  = 16            // 128 bits

@@ -26,6 +26,7 @@ func parsers(r *Ring) map[string]func(string) (string, error) {
 		"bounce":      func(s string) (string, error) { v, err := r.ParseBounce(s); return fmt.Sprint(v), err },
 		"preferences": func(s string) (string, error) { v, err := r.ParsePreferences(s); return fmt.Sprint(v), err },
 		"proof":       func(s string) (string, error) { v, err := r.ParseProof(s); return fmt.Sprint(v), err },
+		"approve":     func(s string) (string, error) { v, err := r.ParseApprove(s); return fmt.Sprint(v), err },
 	}
 }
 
@@ -35,11 +36,12 @@ func samples(r *Ring) map[string]sample {
 	l, c, v := Leave{7_000_001, 42, 99}, Confirm{7_000_001, 42, issued}, View{99}
 	g, b := Gift{99, 5}, Bounce{99, 7_000_001}
 	p, f := Preferences{7_000_001, 42, 99}, Proof{ActPersonal, 7_000_001, 42, issued}
+	a := Approve{7_000_001, 99, issued}
 	return map[string]sample{
 		"leave": {r.LeaveToken("", l), fmt.Sprint(l)}, "confirm": {r.ConfirmToken("", c), fmt.Sprint(c)},
 		"view": {r.ViewToken("", v), fmt.Sprint(v)}, "gift": {r.GiftToken("", g), fmt.Sprint(g)},
 		"bounce": {r.BounceToken("", b), fmt.Sprint(b)}, "preferences": {r.PreferencesToken("", p), fmt.Sprint(p)},
-		"proof": {r.ProofToken("", f), fmt.Sprint(f)},
+		"proof": {r.ProofToken("", f), fmt.Sprint(f)}, "approve": {r.ApproveToken("", a), fmt.Sprint(a)},
 	}
 }
 

@@ -28,6 +28,9 @@ func (u URLs) Preferences(token string) string { return u.PreferencesBase() + to
 // Proof returns the address that a fresh link in a mail leads to.
 func (u URLs) Proof(token string) string { return u.Base + "/me/" + token }
 
+// Approve returns the address that the link in a proof leads to, for who may approve.
+func (u URLs) Approve(token string) string { return u.Base + "/approve/" + token }
+
 // View returns the address of a campaign in the browser.
 func (u URLs) View(token string) string { return u.Base + "/v/" + token }
 

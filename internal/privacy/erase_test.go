@@ -8,6 +8,7 @@ import (
 
 	"mailer/internal/errs"
 	"mailer/internal/subscribers"
+	"mailer/internal/transfer"
 )
 
 // left are the tables that still name the reader by number.
@@ -134,7 +135,7 @@ func TestAfterErasure(t *testing.T) {
 	if added := r.add("jane.quince@example.org", subscribers.AddRequest{Confirmed: true, Source: "an old file"}); !added.Suppressed || added.Subscriber.ID != 0 {
 		t.Errorf("brought back by hand: %+v", added)
 	}
-	report, err := r.subs.Import(t.Context(), subscribers.ImportRequest{R: strings.NewReader("email\njane.quince@example.org\n"), ListID: r.list.ID, Confirmed: true, Source: "an old file", FileName: "old.csv"}, nil)
+	report, err := transfer.NewStore(r.db, r.subs).Import(t.Context(), transfer.ImportRequest{R: strings.NewReader("email\njane.quince@example.org\n"), ListID: r.list.ID, Confirmed: true, Source: "an old file", FileName: "old.csv"}, nil)
 	if err != nil || report.Suppressed != 1 || report.Added != 0 {
 		t.Errorf("brought back by an import: %+v, %v", report, err)
 	}

@@ -21,6 +21,11 @@ var exempt = map[string]string{
 	"leave_reasons": "counts readers",
 	"erasures":      "the job itself: TestErase looks at what is left of it",
 	"sends":         "of sends",
+	"accounts":      "the people of the newsroom who log in",
+	"sessions":      "where they are logged in",
+	"proofs":        "the people of the newsroom to whom test copies were mailed",
+	"proof_groups":  "likewise",
+	"campaigns":     "approved_readers counts them",
 }
 
 // seed puts a row about the reader into each table that holds something of readers, and says what of it must stand in the export.

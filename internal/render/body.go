@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The typefaces, by names without quotes so that they are short in the attributes that repeat them.
+// The usual typefaces, by names without quotes so that they are short in the attributes that repeat them.
 const (
 	Serif = "Georgia,Times New Roman,Times,serif"
 	Sans  = "Helvetica Neue,Helvetica,Arial,sans-serif"
@@ -32,6 +32,8 @@ type typesetter struct {
 	shades Shades
 	dir    string // of the text around
 	column int
+	face   Face
+	paid   bool // its links are a sponsor's
 }
 
 // rows returns the document as pieces for the rows of a table.
@@ -81,11 +83,11 @@ func (ts typesetter) block(b *strings.Builder, bl block, last bool) {
 	case heading:
 		size := map[int]string{2: "font-size:22px;line-height:29px", 3: "font-size:19px;line-height:26px", 4: "font-size:17px;line-height:24px"}[bl.level]
 		tag := "h" + strconv.Itoa(bl.level)
-		fmt.Fprintf(b, `<%s class="ink"%s style="margin:10px 0 10px;font-family:%s;%s;font-weight:bold;color:%s">`, tag, ts.turned(bl.text), Serif, size, ts.shades.Ink)
+		fmt.Fprintf(b, `<%s class="ink"%s style="margin:10px 0 10px;font-family:%s;%s;font-weight:bold;color:%s">`, tag, ts.turned(bl.text), ts.face.Text, size, ts.shades.Ink)
 		writeRuns(b, bl.text, ts.link())
 		b.WriteString("</" + tag + ">\n")
 	case rule:
-		fmt.Fprintf(b, `<p class="mute" aria-hidden="true" style="%s;text-align:center">*&nbsp;&nbsp;*&nbsp;&nbsp;*</p>`+"\n", ts.font(below, Serif, "17px", "28px", ts.shades.Muted))
+		fmt.Fprintf(b, `<p class="mute" aria-hidden="true" style="%s;text-align:center">*&nbsp;&nbsp;*&nbsp;&nbsp;*</p>`+"\n", ts.font(below, ts.face.Text, "17px", "28px", ts.shades.Muted))
 	case code:
 		text := strings.NewReplacer("  ", "&nbsp;&nbsp;", "\n", "<br>").Replace(html.EscapeString(plainRuns(bl.text)))
 		fmt.Fprintf(b, `<p class="ink" dir="ltr" style="%s;text-align:left">%s</p>`+"\n", ts.font(below, Mono, "14px", "21px", ts.shades.Ink), text)
@@ -100,7 +102,7 @@ func (ts typesetter) block(b *strings.Builder, bl block, last bool) {
 
 // text is the style of running text.
 func (ts typesetter) text(below int) string {
-	return ts.font(below, Serif, "17px", "28px", ts.shades.Ink)
+	return ts.font(below, ts.face.Text, "17px", "28px", ts.shades.Ink)
 }
 
 func (ts typesetter) font(below int, family, size, line, colour string) string {
@@ -109,7 +111,11 @@ func (ts typesetter) font(below int, family, size, line, colour string) string {
 
 // link is the attributes of a link in text.
 func (ts typesetter) link() string {
-	return ` class="link" style="color:` + ts.shades.Accent + `;text-decoration:underline"`
+	rel := ""
+	if ts.paid {
+		rel = ` rel="sponsored nofollow"`
+	}
+	return ` class="link"` + rel + ` style="color:` + ts.shades.Accent + `;text-decoration:underline"`
 }
 
 // turned returns the attribute that a text needs whose script runs against the text around it.
@@ -188,7 +194,7 @@ func (ts typesetter) figure(b *strings.Builder, bl block, below int) {
 	b.WriteString(string(ts.image(p)))
 	b.WriteString("</td></tr></table>\n")
 	if len(bl.text) > 0 {
-		ts.paragraph(b, bl.text, ts.font(below, Sans, "13px", "19px", ts.shades.Muted), "mute")
+		ts.paragraph(b, bl.text, ts.font(below, ts.face.Small, "13px", "19px", ts.shades.Muted), "mute")
 	}
 }
 
@@ -215,7 +221,7 @@ func fit(img Image, width, height int) Photo {
 // image writes the img element of a photo, its alternative text set as a caption would be where images are off.
 func (ts typesetter) image(p Photo) template.HTML {
 	s := fmt.Sprintf(`<img class="mute tint wide" src="%s" alt="%s" width="%d" height="%d" style="display:block;width:100%%;max-width:%dpx;height:auto;border:0;background-color:%s;font-family:%s;font-size:14px;line-height:20px;color:%s">`,
-		html.EscapeString(p.URL), html.EscapeString(p.Alt), p.Width, p.Height, p.Width, ts.shades.Tint, Sans, ts.shades.Muted)
+		html.EscapeString(p.URL), html.EscapeString(p.Alt), p.Width, p.Height, p.Width, ts.shades.Tint, ts.face.Small, ts.shades.Muted)
 	if p.Guessed {
 		s = string(notWord) + s + string(endNotWord)
 	}

@@ -17,6 +17,7 @@ type List struct {
 	LogoHeight    int
 	Accent        string // #rrggbb, for links, labels and buttons
 	Paper         string // #rrggbb, the background
+	Face          string // name of one of Faces
 	FromName      string
 }
 
@@ -85,17 +86,25 @@ const (
 	KindStory   = "story"   // one story; Lead: the first of the paper
 	KindAppeal  = "appeal"
 	KindDivider = "divider"
+	KindImage   = "image"   // Image, a link to URL where there is one
+	KindSponsor = "sponsor" // Sponsor, labelled as what it is, on its days only
 )
 
 // Block is a part of a campaign's content.
 type Block struct {
-	Kind    string  `json:"kind"`
-	Text    string  `json:"text,omitempty"`
-	Title   string  `json:"title,omitempty"`
-	Stories []Story `json:"stories,omitempty"`
-	Appeal  *Appeal `json:"appeal,omitempty"`
-	Lead    bool    `json:"lead,omitempty"`
-	Topic   string  `json:"topic,omitempty"` // slug: only for readers who want it; empty: for all
+	ID      string   `json:"id,omitempty"` // within its campaign; no reader sees it
+	Kind    string   `json:"kind"`
+	Text    string   `json:"text,omitempty"`
+	Title   string   `json:"title,omitempty"`
+	Stories []Story  `json:"stories,omitempty"`
+	Appeal  *Appeal  `json:"appeal,omitempty"`
+	Lead    bool     `json:"lead,omitempty"`
+	Topic   string   `json:"topic,omitempty"` // slug: only for readers who want it; empty: for all
+	Image   *Image   `json:"image,omitempty"`
+	URL     string   `json:"url,omitempty"` // of an image
+	Sponsor *Sponsor `json:"sponsor,omitempty"`
+	// Correction is the number of the correction that a text is about; 0: of none. No reader sees it.
+	Correction int64 `json:"correction,omitempty"`
 }
 
 // Templates that a campaign may name.
@@ -126,6 +135,7 @@ type Content struct {
 	AppealGroup     int    // 0: DefaultAppealGroup
 	Groups          Groups // optional groups of topics, stories and headings
 	Proof           bool   // a test copy: says so, and its leave link does nothing
+	ReviewURL       string // of a proof, where whoever gets it may approve or hold the campaign; empty: no such link
 }
 
 // Groups says which optional groups the parts of a content stand in. What is not in it is for every reader.

@@ -34,6 +34,7 @@ func TestGolden(t *testing.T) {
 		"digest-french":    send(t, french, reader).raw,
 		"story":            send(t, sample(TemplateStory), reader).raw,
 		"proof":            send(t, proof, reader).raw,
+		"sponsored":        send(t, sponsored(), reader).raw,
 		"letter":           build(t, confirm, reader).raw,
 	} {
 		t.Run(name, func(t *testing.T) {

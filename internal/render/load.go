@@ -17,7 +17,7 @@ import (
 
 // Templates are the parsed e-mail templates. They are safe for use by many goroutines.
 type Templates struct {
-	html *template.Template
+	html map[string]*template.Template // by name of the face
 	text *texttemplate.Template
 	from map[string]string // file that a template was read from, where it is the operator's
 }
@@ -50,7 +50,7 @@ func Load(override string) (*Templates, error) {
 			return nil, err
 		}
 	}
-	t.html = template.New("").Funcs(functions).Option("missingkey=error")
+	html := template.New("").Funcs(functions).Option("missingkey=error")
 	t.text = texttemplate.New("").Funcs(functions).Option("missingkey=error")
 	for _, name := range names {
 		source, err := t.source(name)
@@ -60,11 +60,14 @@ func Load(override string) (*Templates, error) {
 		if strings.HasSuffix(name, ".txt") {
 			_, err = t.text.New(name).Parse(source)
 		} else {
-			_, err = t.html.New(name).Parse(source)
+			_, err = html.New(name).Parse(source)
 		}
 		if err != nil {
 			return nil, t.fault(name, err)
 		}
+	}
+	if t.html, err = faced(html); err != nil {
+		return nil, errs.Wrap(err, errs.Internal, "set the templates in every face")
 	}
 	if err := t.try(); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -80,7 +81,7 @@ func (t *Templates) execute(name string, p *Page) (string, error) {
 		}
 		return p.tidyText(b.String()), nil
 	}
-	if err := t.html.ExecuteTemplate(&b, name, p); err != nil {
+	if err := t.html[p.set.face.Name].ExecuteTemplate(&b, name, p); err != nil {
 		return "", t.fault(name, err)
 	}
 	return tidyHTML(b.String()), nil
@@ -103,6 +104,7 @@ func campaignPage(c Content, marks *message.Marks) (*Page, error) {
 			p.PreferencesURL = c.PreferencesBase + marks.Slot(message.SlotPreferences, proofToken)
 		}
 		if c.Proof {
+			p.ReviewURL = c.ReviewURL
 			p.LeaveURL = c.LeaveBase + proofToken
 			if c.PreferencesBase != "" {
 				p.PreferencesURL = c.PreferencesBase + proofToken
@@ -165,6 +167,9 @@ func (p *Page) block(i int, c Content, above *heads) (*BlockView, error) {
 		for j, s := range b.Stories {
 			sv := p.story(s, whole)
 			sv.Open, sv.Close = p.group(c.Groups.Stories[s.ArticleID])
+			if p.marks == nil {
+				sv.Close = template.HTML(EndOfStory(s.ArticleID)) // #nosec G203 -- a number
+			}
 			sv.optional = c.Groups.Stories[s.ArticleID] != 0
 			sv.First, sv.Lead, sv.Level, sv.Labelled = j == 0, b.Lead && j == 0, 3, v.Title != ""
 			if !above.is {
@@ -189,6 +194,19 @@ func (p *Page) block(i int, c Content, above *heads) (*BlockView, error) {
 		v.Open, v.Close = p.group(cmp.Or(c.AppealGroup, DefaultAppealGroup))
 		return v, nil
 	case KindDivider:
+	case KindImage:
+		if v.Photo = p.picture(b.Image, column); v.Photo == nil {
+			v.Kind = ""
+		}
+		v.URL = cleanURL(b.URL, nil)
+	case KindSponsor:
+		var err error
+		if v.Sponsor, err = p.sponsor(b.Sponsor, c.Date); err != nil {
+			return nil, err
+		}
+		if v.Sponsor == nil {
+			v.Kind = ""
+		}
 	default:
 		return nil, errs.Field("blocks", "there is no kind of block %q", b.Kind)
 	}
@@ -197,6 +215,14 @@ func (p *Page) block(i int, c Content, above *heads) (*BlockView, error) {
 		v.Open, v.Close = p.group(c.Groups.Topics[b.Topic])
 	}
 	return v, nil
+}
+
+// EndOfStory is what stands behind a story in the version for browsers, so that a note can be put there later.
+func EndOfStory(article int64) string {
+	if article == 0 {
+		return ""
+	}
+	return "<!--end of story " + strconv.FormatInt(article, 10) + "-->"
 }
 
 // group returns the marks around an optional group; none for group 0, and none in the version for browsers.

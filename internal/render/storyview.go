@@ -159,39 +159,56 @@ func initials(name string) string {
 
 // photos sets the photo at both sizes, where it is large enough to be worth it.
 func (v *StoryView) photos(img *Image) {
-	if img == nil {
+	clean, ok := cleanImage(img)
+	if !ok {
 		return
-	}
-	clean := Image{URL: imageURL(img.URL, nil), Width: img.Width, Height: img.Height, Alt: plainLine(img.Alt, maxAlt)}
-	caption, credit := plainLine(img.Caption, maxCaption), plainLine(img.Credit, maxCredit)
-	if clean.URL == "" || tracks(clean) {
-		return
-	}
-	view := func(width, height int) *PhotoView {
-		ph := fit(clean, width, height)
-		ph.Caption, ph.Credit = caption, credit
-		var plain, line []string
-		var by template.HTML
-		if caption != "" {
-			plain, line = append(plain, caption), append(line, v.bidi(caption))
-		}
-		if credit != "" {
-			photo := v.words.T("story.photo", credit)
-			plain, line = append(plain, photo), append(line, v.bidi(photo))
-			by = template.HTML(v.bidi(photo)) // #nosec G203 -- escaped by bidi
-		}
-		return &PhotoView{
-			Photo: ph, HTML: v.set.image(ph), By: by, LinePlain: strings.Join(plain, " "),
-			Line: template.HTML(strings.Join(line, " ")), // #nosec G203 -- escaped by bidi
-		}
 	}
 	known := clean.Width > 0 && clean.Height > 0
 	if !known || clean.Width >= shownPhoto {
-		v.Photo = view(column, tallest)
+		v.Photo = v.photo(clean, column, tallest)
 	}
 	if !known || clean.Width >= shownThumb {
 		clean.Alt = "" // it goes with the headline and says nothing that the text beside it does not
-		v.Thumb = view(thumbWidth, thumbTall)
+		v.Thumb = v.photo(clean, thumbWidth, thumbTall)
+	}
+}
+
+// picture makes the view of an image that stands by itself, or of a sponsor, no wider than width; nil where there is none to show.
+func (p *Page) picture(img *Image, width int) *PhotoView {
+	clean, ok := cleanImage(img)
+	if !ok {
+		return nil
+	}
+	return p.photo(clean, width, tallest)
+}
+
+// cleanImage returns an image with its words on one line each, and whether it is one to show.
+func cleanImage(img *Image) (Image, bool) {
+	if img == nil {
+		return Image{}, false
+	}
+	clean := Image{URL: imageURL(img.URL, nil), Width: img.Width, Height: img.Height, Alt: plainLine(img.Alt, maxAlt),
+		Caption: plainLine(img.Caption, maxCaption), Credit: plainLine(img.Credit, maxCredit)}
+	return clean, clean.URL != "" && !tracks(clean)
+}
+
+// photo makes the view of a clean image, no larger than width and height.
+func (p *Page) photo(clean Image, width, height int) *PhotoView {
+	ph := fit(clean, width, height)
+	ph.Caption, ph.Credit = clean.Caption, clean.Credit
+	var plain, line []string
+	var by template.HTML
+	if clean.Caption != "" {
+		plain, line = append(plain, clean.Caption), append(line, p.bidi(clean.Caption))
+	}
+	if clean.Credit != "" {
+		photo := p.words.T("story.photo", clean.Credit)
+		plain, line = append(plain, photo), append(line, p.bidi(photo))
+		by = template.HTML(p.bidi(photo)) // #nosec G203 -- escaped by bidi
+	}
+	return &PhotoView{
+		Photo: ph, HTML: p.set.image(ph), By: by, LinePlain: strings.Join(plain, " "),
+		Line: template.HTML(strings.Join(line, " ")), // #nosec G203 -- escaped by bidi
 	}
 }
 

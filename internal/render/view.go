@@ -39,6 +39,7 @@ type Page struct {
 	LeaveURL           string // empty in the version for browsers and in most single mails
 	PreferencesURL     string // likewise
 	Proof, Web         bool
+	ReviewURL          string // of a proof for who may approve it; else empty
 	Blocks             []*BlockView
 	Heading            string // this and the following are of single mails only
 	Paragraphs         []string
@@ -66,6 +67,9 @@ type BlockView struct {
 	Stories     []*StoryView
 	Lead        bool
 	Appeal      *AppealView
+	Photo       *PhotoView // of an image
+	URL         string     // that it leads to; may be empty
+	Sponsor     *SponsorView
 	Open, Close template.HTML // marks around what some readers do not get
 
 	HeadOpen, HeadClose template.HTML // around the title alone
@@ -134,6 +138,18 @@ type AppealView struct {
 	Button              *ButtonView
 }
 
+// SponsorView is a sponsor's part as a template sees it. Its links are marked as paid for.
+type SponsorView struct {
+	*Page
+	Label               string // what it is, and who pays: Sponsored by Harbour Bank
+	Heading, HeadingDir string
+	Body                []template.HTML
+	Plain               string
+	Photo               *PhotoView
+	URL                 string // may be empty, and Link with it
+	Link                string // the words of the link
+}
+
 // ButtonView is a button as a template sees it.
 type ButtonView struct {
 	*Page
@@ -198,7 +214,7 @@ func newPage(l List, subject string, date time.Time, marks *message.Marks) (*Pag
 		p.Logo = &fitted
 	}
 	p.NameSize = nameSize(p.Name)
-	p.set = typesetter{shades: p.Light, dir: p.Dir, column: column}
+	p.set = typesetter{shades: p.Light, dir: p.Dir, column: column, face: FaceOf(l.Face)}
 	p.name = func(fallback string) string {
 		if fallback = message.CleanHeader(fallback); fallback == "" {
 			fallback = words.T("mail.reader")

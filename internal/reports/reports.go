@@ -11,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"mailer/internal/appeals"
+	"mailer/internal/audience"
 	"mailer/internal/db"
 	"mailer/internal/delivery"
 	"mailer/internal/errs"
@@ -22,11 +23,13 @@ type Store struct {
 	db       *sqlx.DB
 	delivery *delivery.Store
 	appeals  *appeals.Store
+	answers  *delivery.Answers
+	tallies  *subscribers.Tallies
 }
 
 // NewStore returns a store on the database; the balance is delivery's own, the clicks are appeals'.
 func NewStore(d *sqlx.DB, sends *delivery.Store, clicks *appeals.Store) *Store {
-	return &Store{db: d, delivery: sends, appeals: clicks}
+	return &Store{db: d, delivery: sends, appeals: clicks, answers: delivery.NewAnswers(d), tallies: subscribers.NewTallies(d, time.Now)}
 }
 
 // maxNames is how many readers a report names in each of its lists; their numbers are always whole.
@@ -36,6 +39,7 @@ const maxNames = 100
 type Report struct {
 	Campaign Head              `json:"campaign"`
 	Balance  *delivery.Balance `json:"balance,omitempty"` // nil when it was not launched
+	Whom     string            `json:"whom,omitempty"`    // the rule that said who of the list is in the audience; empty: everybody
 	FirstAt  *time.Time        `json:"first_at,omitempty"`
 	LastAt   *time.Time        `json:"last_at,omitempty"` // of the outcomes so far
 
@@ -49,6 +53,9 @@ type Report struct {
 	Leavers  []Leavers        `json:"leavers"`
 	Reasons  []Reason         `json:"reasons"` // why they left, as far as they said
 	Clicks   []appeals.Clicks `json:"clicks"`  // of the appeal's button, in aggregate; programs apart
+
+	Series Series      `json:"series"` // what came in, over time
+	Hours  []ClickHour `json:"hours"`  // of the clicks
 }
 
 // Head names the campaign.
@@ -56,6 +63,7 @@ type Head struct {
 	ID         int64      `db:"id" json:"id"`
 	Name       string     `db:"name" json:"name"`
 	List       string     `db:"list" json:"list"`
+	ListName   string     `db:"list_name" json:"list_name"`
 	Edition    string     `db:"edition" json:"edition"`
 	Subject    string     `db:"subject" json:"subject"`
 	State      string     `db:"state" json:"state"`
@@ -104,8 +112,9 @@ type Reason struct {
 
 // Campaign reports on one campaign as it stands now. Errors: NotFound.
 func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
-	r := Report{Waits: []delivery.Wait{}, Refusals: []Refusal{}, Deferred: []Refusal{}, Waiting: []Reader{}, Doubts: []Reader{}, Retried: []Reader{}, Expired: []Reader{}, Leavers: []Leavers{}, Reasons: []Reason{}}
-	err := s.db.GetContext(ctx, &r.Campaign, `SELECT c.id, c.name, l.slug AS list, c.edition, c.subject, c.state, c.reason,
+	r := Report{Waits: []delivery.Wait{}, Refusals: []Refusal{}, Deferred: []Refusal{}, Waiting: []Reader{}, Doubts: []Reader{}, Retried: []Reader{}, Expired: []Reader{}, Leavers: []Leavers{}, Reasons: []Reason{},
+		Series: Series{Points: []delivery.Minute{}}, Hours: []ClickHour{}}
+	err := s.db.GetContext(ctx, &r.Campaign, `SELECT c.id, c.name, l.slug AS list, l.name AS list_name, c.edition, c.subject, c.state, c.reason,
 			(SELECT count(*) FROM campaign_stories s WHERE s.campaign_id = c.id) AS stories, c.approved_by, c.send_at, c.launched_at
 		FROM campaigns c JOIN lists l ON l.id = c.list_id WHERE c.id = $1`, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -118,7 +127,7 @@ func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
 	} else if errs.KindOf(err) != errs.NotFound {
 		return r, err
 	}
-	for _, fill := range []func(context.Context, int64, *Report) error{s.times, s.refusals, s.deferred, s.leavers, s.reasons} {
+	for _, fill := range []func(context.Context, int64, *Report) error{s.answered, s.whom, s.deferred, s.leavers, s.reasons, s.hours} {
 		if err := fill(ctx, id, &r); err != nil {
 			return r, db.Err(err, "report on a campaign")
 		}
@@ -135,19 +144,36 @@ func (s *Store) Campaign(ctx context.Context, id int64) (Report, error) {
 	return r, err
 }
 
-func (s *Store) times(ctx context.Context, id int64, r *Report) error {
-	return s.db.QueryRowxContext(ctx, `SELECT min(at), max(at) FROM outcomes WHERE campaign_id = $1`, id).Scan(&r.FirstAt, &r.LastAt)
+// whom fills in the rule of the audience, as it was frozen at the launch.
+func (s *Store) whom(ctx context.Context, id int64, r *Report) error {
+	if r.Balance == nil {
+		return nil
+	}
+	rule, err := s.delivery.Rule(ctx, id)
+	if err != nil || rule == nil {
+		return err
+	}
+	f, err := audience.UnmarshalFrozen(rule)
+	if err != nil {
+		r.Whom = "a rule that this version cannot read"
+		return nil // the rest of the report stands
+	}
+	r.Whom = f.Rule.String()
+	return nil
 }
 
-// refusals groups those whose delivery is decided as failed, by the outcome that decides. Where another attempt was
-// accepted the reader has the mail, and is not among them.
-func (s *Store) refusals(ctx context.Context, id int64, r *Report) error {
-	return s.db.SelectContext(ctx, &r.Refusals, `SELECT d.class, c.provider, count(*) AS readers, min(d.reply) AS reply
-		FROM outcomes o
-		CROSS JOIN LATERAL decided(o.campaign_id, o.seq, o.seq) d
-		CROSS JOIN LATERAL (SELECT provider FROM chunks WHERE campaign_id = o.campaign_id AND from_seq <= o.seq ORDER BY from_seq DESC LIMIT 1) c
-		WHERE o.campaign_id = $1 AND o.kind = 'failed' AND d.kind = 'failed' AND d.attempt = o.attempt
-		GROUP BY d.class, c.provider ORDER BY readers DESC, d.class, c.provider`, id)
+// answered fills in when answers came, and who was refused: those whose delivery is decided as failed, by the outcome that decides.
+// Where another attempt was accepted the reader has the mail, and is not among them.
+func (s *Store) answered(ctx context.Context, id int64, r *Report) error {
+	a, err := s.answers.Of(ctx, id)
+	if err != nil {
+		return err
+	}
+	r.FirstAt, r.LastAt, r.Series = a.First, a.Last, seriesOf(a.Minutes)
+	for _, f := range a.Refused {
+		r.Refusals = append(r.Refusals, Refusal{Class: f.Class, Provider: f.Provider, Readers: f.Readers, Reply: f.Reply})
+	}
+	return nil
 }
 
 // deferred groups those who wait by what their last attempt was told.

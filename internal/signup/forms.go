@@ -13,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"mailer/internal/audit"
 	"mailer/internal/db"
 	"mailer/internal/errs"
 	"mailer/internal/lang"
@@ -163,6 +164,21 @@ func (s *Service) shown(ctx context.Context, f Form, hash []byte) (wording strin
 
 // Set saves wording and sites of a form; what is nil stays. An empty wording is the usual one.
 func (s *Service) Set(ctx context.Context, f Form, wording *string, sites []string) (Form, error) {
+	return s.set(ctx, f, wording, sites, func(*sqlx.Tx, Form) error { return nil })
+}
+
+// SetBy is Set by a person, noted in the audit log.
+func (s *Service) SetBy(ctx context.Context, f Form, wording *string, sites []string, who string) (Form, error) {
+	subject := "form of list " + f.Path[strings.LastIndexByte(f.Path, '/')+1:]
+	if f.Publication != 0 {
+		subject = "form of publication " + f.Path[strings.LastIndexByte(f.Path, '/')+1:]
+	}
+	return s.set(ctx, f, wording, sites, func(tx *sqlx.Tx, f Form) error {
+		return audit.Log(ctx, tx, who, "form.set", subject, map[string]any{"wording": f.Own, "sites": f.Sites})
+	})
+}
+
+func (s *Service) set(ctx context.Context, f Form, wording *string, sites []string, note func(*sqlx.Tx, Form) error) (Form, error) {
 	if wording != nil {
 		f.Own = strings.Join(strings.Fields(*wording), " ")
 		if n := len([]rune(f.Own)); n > maxWording {
@@ -189,7 +205,10 @@ func (s *Service) Set(ctx context.Context, f Form, wording *string, sites []stri
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE forms SET wording = $2, sites = $3 WHERE id = $1`, id, f.Own, pq.Array(append([]string{}, f.Sites...)))
-		return db.Err(err, "save the form")
+		if err != nil {
+			return db.Err(err, "save the form")
+		}
+		return note(tx, f)
 	})
 	return f, err
 }

@@ -72,7 +72,7 @@ func (s *Store) AddTx(ctx context.Context, tx *sqlx.Tx, r AddRequest) (Added, er
 	if err != nil {
 		return Added{}, err
 	}
-	if err := openList(ctx, tx, r.ListID); err != nil {
+	if err := OpenList(ctx, tx, r.ListID); err != nil {
 		return Added{}, err
 	}
 	added := Added{Address: a}
@@ -107,26 +107,26 @@ func (s *Store) checkAdd(r *AddRequest) (a Address, err error) {
 	if r.Source == "" {
 		r.Source = r.Method
 	}
-	if r.Name, err = personName(r.Name); err != nil {
+	if r.Name, err = PersonName(r.Name); err != nil {
 		return a, err
 	}
-	if r.Language, err = languageTag(r.Language); err != nil {
+	if r.Language, err = LanguageTag(r.Language); err != nil {
 		return a, err
 	}
-	if r.Source, err = oneLine("source", r.Source, 500); err != nil {
+	if r.Source, err = OneLine("source", r.Source, 500); err != nil {
 		return a, err
 	}
 	if !r.Expires.IsZero() && !r.Confirmed {
 		r.Expires = time.Time{} // who confirms consents expressly
 	}
-	if r.Wording, err = someLines("wording", r.Wording, 5000); err != nil {
+	if r.Wording, err = SomeLines("wording", r.Wording, 5000); err != nil {
 		return a, err
 	}
 	return a, Attributes(r.Attributes).check()
 }
 
-// openList makes sure that there is such a list and that it takes people.
-func openList(ctx context.Context, q db.Q, id int64) error {
+// OpenList makes sure that there is such a list and that it takes people.
+func OpenList(ctx context.Context, q db.Q, id int64) error {
 	var archived bool
 	err := q.GetContext(ctx, &archived, `SELECT archived_at IS NOT NULL FROM lists WHERE id = $1`, id)
 	if err = db.Err(err, "find the list"); err != nil {

@@ -124,7 +124,7 @@ func (c *Choices) SetPersonTx(ctx context.Context, tx *sqlx.Tx, r PersonRequest)
 		said = append(said, "language: "+cmp.Or(now.Language, "that of each list"))
 	}
 	if r.Name != nil {
-		if now.Name, err = personName(*r.Name); err != nil {
+		if now.Name, err = PersonName(*r.Name); err != nil {
 			return false, err
 		}
 		if now.Name != was.Name {

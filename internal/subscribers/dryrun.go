@@ -2,7 +2,6 @@ package subscribers
 
 import (
 	"context"
-	"database/sql/driver"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -10,11 +9,10 @@ import (
 	"mailer/internal/db"
 )
 
-// dryRun is a connection on which the tables of readers are hidden by temporary ones of the same names. An import does there just
+// dryRun is what is known of a connection on which the tables of readers are hidden by temporary ones of the same names. An import does there just
 // what it does in earnest, with the same statements; what is known of the people of each part is copied there first. So it counts
 // the same, waits for nobody, holds up nobody, and leaves nothing behind.
 type dryRun struct {
-	conn    *sqlx.Conn
 	real    string // the schema of the real tables, quoted
 	fetched int    // parts
 }
@@ -22,34 +20,29 @@ type dryRun struct {
 // firstDryPerson numbers people who would be made; no real one has such a number.
 const firstDryPerson = "4611686018427387904"
 
-func (im *importer) beginDry(ctx context.Context) error {
-	conn, err := im.store.db.Connx(ctx)
-	if err != nil {
-		return db.Err(err, "begin the dry run")
-	}
-	im.dry = &dryRun{conn: conn}
-	im.lanes = []*lane{{conn: conn, in: make(chan *batch, 1)}}
-	err = conn.GetContext(ctx, &im.dry.real, `SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+func beginDry(ctx context.Context, conn *sqlx.Conn) (*dryRun, error) {
+	d := &dryRun{}
+	err := conn.GetContext(ctx, &d.real, `SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.oid = 'subscribers'::regclass`)
 	if err != nil {
-		return db.Err(err, "begin the dry run")
+		return nil, db.Err(err, "begin the dry run")
 	}
 	// Refused on a connection that had temporary tables before, and then it is slower.
 	_, _ = conn.ExecContext(ctx, `SET temp_buffers = '128MB'`)
 	for _, table := range []struct{ name, keys string }{
 		{"subscribers", ", PRIMARY KEY (id), UNIQUE (canonical)"}, {"subscriptions", ", PRIMARY KEY (subscriber_id, list_id)"},
-		{"suppressions", ", UNIQUE (address_hash, reason)"}, {"consent_log", ""}, {"leaves", ""}, {"imports", ", PRIMARY KEY (id)"},
+		{"suppressions", ", UNIQUE (address_hash, reason)"}, {"consent_log", ""}, {"leaves", ""},
 	} {
-		_, err := conn.ExecContext(ctx, `CREATE TEMP TABLE `+table.name+` (LIKE `+im.dry.real+`.`+table.name+
+		_, err := conn.ExecContext(ctx, `CREATE TEMP TABLE `+table.name+` (LIKE `+d.real+`.`+table.name+
 			` INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING CONSTRAINTS`+table.keys+`)`)
 		if err != nil {
-			return db.Err(err, "begin the dry run")
+			return nil, db.Err(err, "begin the dry run")
 		}
 	}
 	if _, err := conn.ExecContext(ctx, `ALTER SEQUENCE pg_temp.subscribers_id_seq RESTART `+firstDryPerson); err != nil {
-		return db.Err(err, "begin the dry run")
+		return nil, db.Err(err, "begin the dry run")
 	}
-	return db.InConnTx(ctx, conn, func(tx *sqlx.Tx) error { return im.note(ctx, tx, "") })
+	return d, nil
 }
 
 // fetch copies what is known of people.
@@ -75,12 +68,4 @@ func (d *dryRun) fetch(ctx context.Context, tx *sqlx.Tx, list int64, canonicals 
 	// Nobody else tells Postgres how large these tables have become.
 	_, err := tx.ExecContext(ctx, `ANALYZE subscribers; ANALYZE subscriptions; ANALYZE suppressions`)
 	return db.Err(err, "look for what is known")
-}
-
-// end drops the temporary tables. Where that fails the connection is thrown away: nobody else may find them on it.
-func (d *dryRun) end(ctx context.Context) {
-	if _, err := d.conn.ExecContext(ctx, `DISCARD TEMP`); err != nil {
-		_ = d.conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
-	_ = d.conn.Close()
 }

@@ -74,6 +74,15 @@ const newerConsent = `EXISTS (SELECT FROM consent_log c WHERE c.subscriber_id = 
 
 // leaveAlone is Leave in a transaction of its own, for whatever the common statement leaves to it.
 func (s *Store) leaveAlone(ctx context.Context, r LeaveRequest) (changed bool, err error) {
+	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
+		changed, err = leaveIn(ctx, tx, r)
+		return err
+	})
+	return changed && err == nil, err
+}
+
+// leaveIn does it within the caller's transaction.
+func leaveIn(ctx context.Context, tx *sqlx.Tx, r LeaveRequest) (changed bool, err error) {
 	// One statement each: the row that changes is the lock, so of many at once one finds something to change.
 	const leaveList = `
 		WITH gone AS (
@@ -104,24 +113,21 @@ func (s *Store) leaveAlone(ctx context.Context, r LeaveRequest) (changed bool, e
 		statement = leaveAll
 	}
 	var done struct{ Known, Changed bool }
-	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &done, statement, r.Subscriber, r.List, r.Method, orNull(r.Campaign), r.Network, r.Through, r.at(), r.All)
-		if err != nil || !done.Changed {
-			return db.Err(err, "unsubscribe")
-		}
-		list := r.List
-		if r.All {
-			list = 0
-		}
-		return outbox.Withdraw(ctx, tx, ConfirmKey(r.Subscriber, list))
-	})
+	err = tx.GetContext(ctx, &done, statement, r.Subscriber, r.List, r.Method, orNull(r.Campaign), r.Network, r.Through, r.at(), r.All)
 	if err != nil {
-		return false, err
+		return false, db.Err(err, "unsubscribe")
 	}
 	if !done.Known {
 		return false, errs.New(errs.NotFound, "there is no such subscriber")
 	}
-	return done.Changed, nil
+	if !done.Changed {
+		return false, nil
+	}
+	list := r.List
+	if r.All {
+		list = 0
+	}
+	return true, outbox.Withdraw(ctx, tx, ConfirmKey(r.Subscriber, list))
 }
 
 // left is what came of one of many wishes to leave a list.

@@ -15,6 +15,7 @@ import (
 	"mailer/internal/errs"
 	"mailer/internal/lang"
 	"mailer/internal/message"
+	"mailer/internal/render"
 )
 
 const (
@@ -73,9 +74,9 @@ func checkListText(l *List) error {
 		{"legal_name", &l.LegalName, 120, false, false}, {"postal_address", &l.PostalAddress, 300, true, false},
 		{"contact", &l.Contact, 200, false, false}, {"reason", &l.Reason, 300, false, false},
 	} {
-		clean := oneLine
+		clean := OneLine
 		if c.lines {
-			clean = someLines
+			clean = SomeLines
 		}
 		v, err := clean(c.field, *c.value, c.limit)
 		if err == nil && v == "" && c.needed {
@@ -182,7 +183,7 @@ func checkListPlace(l *List) error {
 	if l.Language == "" {
 		l.Language = "en"
 	}
-	tag, err := languageTag(l.Language)
+	tag, err := LanguageTag(l.Language)
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,18 @@ func checkListLooks(l *List) error {
 			return errs.Field(c.field, "write the colour as six hexadecimal digits, like %s", c.fallback)
 		}
 	}
+	if render.FaceOf(l.TypeFace).Name != l.TypeFace {
+		return errs.Field("type_face", "there are %s; empty: the usual one", faceNames())
+	}
 	return nil
+}
+
+func faceNames() string {
+	var names []string
+	for _, f := range render.Faces[1:] {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // isWebURL reports an absolute https address with a host name, or http at localhost as in development.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"mailer/internal/db"
 	"mailer/internal/errs"
 )
@@ -30,6 +32,7 @@ type List struct {
 	LogoHeight     int        `db:"logo_height" json:"logo_height"`
 	AccentColour   string     `db:"accent_colour" json:"accent_colour"` // #rrggbb
 	PaperColour    string     `db:"paper_colour" json:"paper_colour"`
+	TypeFace       string     `db:"type_face" json:"type_face,omitempty"` // name of one of render.Faces
 	PublicationID  *int64     `db:"publication_id" json:"publication_id,omitempty"`
 	SignupOpen     bool       `db:"signup_open" json:"signup_open"`   // anybody may sign up on the public page
 	ArchiveOpen    bool       `db:"archive_open" json:"archive_open"` // past campaigns stand on public pages
@@ -40,7 +43,7 @@ type List struct {
 
 const listColumns = `id, slug, name, description, from_name, from_address, reply_to, envelope_domain, legal_name,
 	postal_address, contact, home_url, reason, language, time_zone, logo_url, logo_width, logo_height, accent_colour,
-	paper_colour, publication_id, signup_open, archive_open, no_welcome, created_at, archived_at`
+	paper_colour, type_face, publication_id, signup_open, archive_open, no_welcome, created_at, archived_at`
 
 // CreateList saves a new list and returns it as saved: trimmed, with the defaults of what was empty. It returns
 // errs.Invalid with the name of each column that is wrong, or errs.Conflict when the slug is taken.
@@ -49,12 +52,17 @@ func (s *Store) CreateList(ctx context.Context, l List) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	rows, err := s.db.NamedQueryContext(ctx, `INSERT INTO lists (slug, name, description, from_name, from_address, reply_to,
+	return insertList(ctx, s.db, l)
+}
+
+// insertList adds a list that was checked.
+func insertList(ctx context.Context, q db.Q, l List) (List, error) {
+	rows, err := sqlx.NamedQueryContext(ctx, q, `INSERT INTO lists (slug, name, description, from_name, from_address, reply_to,
 			envelope_domain, legal_name, postal_address, contact, home_url, reason, language, time_zone, logo_url, logo_width,
-			logo_height, accent_colour, paper_colour, publication_id, signup_open, archive_open, no_welcome)
+			logo_height, accent_colour, paper_colour, type_face, publication_id, signup_open, archive_open, no_welcome)
 		VALUES (:slug, :name, :description, :from_name, :from_address, :reply_to,
 			:envelope_domain, :legal_name, :postal_address, :contact, :home_url, :reason, :language, :time_zone, :logo_url, :logo_width,
-			:logo_height, :accent_colour, :paper_colour, :publication_id, :signup_open, :archive_open, :no_welcome)
+			:logo_height, :accent_colour, :paper_colour, :type_face, :publication_id, :signup_open, :archive_open, :no_welcome)
 		RETURNING id, created_at`, l)
 	if err != nil {
 		return List{}, listError(err, l.Slug)
@@ -83,17 +91,22 @@ func (s *Store) UpdateList(ctx context.Context, l List) (List, error) {
 	if before.Slug != l.Slug {
 		return List{}, errs.Field("slug", "the slug of a list never changes, because readers filter mail by it; it is %s", before.Slug)
 	}
-	_, err = s.db.NamedExecContext(ctx, `UPDATE lists SET name = :name, description = :description, from_name = :from_name,
+	if err := updateList(ctx, s.db, l); err != nil {
+		return List{}, err
+	}
+	return s.List(ctx, l.ID)
+}
+
+// updateList writes a list that was checked.
+func updateList(ctx context.Context, q db.Q, l List) error {
+	_, err := sqlx.NamedExecContext(ctx, q, `UPDATE lists SET name = :name, description = :description, from_name = :from_name,
 			from_address = :from_address, reply_to = :reply_to, envelope_domain = :envelope_domain, legal_name = :legal_name,
 			postal_address = :postal_address, contact = :contact, home_url = :home_url, reason = :reason, language = :language,
 			time_zone = :time_zone, logo_url = :logo_url, logo_width = :logo_width, logo_height = :logo_height,
-			accent_colour = :accent_colour, paper_colour = :paper_colour, publication_id = :publication_id,
+			accent_colour = :accent_colour, paper_colour = :paper_colour, type_face = :type_face, publication_id = :publication_id,
 			signup_open = :signup_open, archive_open = :archive_open, no_welcome = :no_welcome
 		WHERE id = :id`, l)
-	if err != nil {
-		return List{}, db.Err(err, "save list "+l.Slug)
-	}
-	return s.List(ctx, l.ID)
+	return db.Err(err, "save list "+l.Slug)
 }
 
 func listError(err error, slug string) error {
@@ -125,6 +138,20 @@ func (s *Store) Lists(ctx context.Context) ([]List, error) {
 	lists := []List{}
 	err := s.db.SelectContext(ctx, &lists, `SELECT `+listColumns+` FROM lists WHERE archived_at IS NULL ORDER BY slug`)
 	return lists, db.Err(err, "read the lists")
+}
+
+// Slugs returns the short names of all lists, archived ones too, for what refers to lists by their number.
+func (s *Store) Slugs(ctx context.Context) (map[int64]string, error) {
+	var rows []struct {
+		ID   int64  `db:"id"`
+		Slug string `db:"slug"`
+	}
+	err := s.db.SelectContext(ctx, &rows, `SELECT id, slug FROM lists`)
+	slugs := make(map[int64]string, len(rows))
+	for _, r := range rows {
+		slugs[r.ID] = r.Slug
+	}
+	return slugs, db.Err(err, "read the names of the lists")
 }
 
 // Counts says how many subscriptions of a list stand where.

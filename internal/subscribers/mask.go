@@ -16,14 +16,15 @@ func Mask(address string) string {
 	first, _ := utf8.DecodeRuneInString(address)
 	if at := strings.LastIndexByte(address, '@'); at >= 0 {
 		if at == 0 {
-			return "•••" + printable(address, 60)
+			return "•••" + Printable(address, 60)
 		}
-		return printable(string(first), 1) + "•••" + printable(address[at:], 60)
+		return Printable(string(first), 1) + "•••" + Printable(address[at:], 60)
 	}
-	return printable(string(first), 1) + "•••"
+	return Printable(string(first), 1) + "•••"
 }
 
-func printable(s string, limit int) string {
+// Printable returns at most limit characters of s, with a question mark for each that cannot be printed.
+func Printable(s string, limit int) string {
 	var b strings.Builder
 	for _, r := range s {
 		if limit--; limit < 0 {

@@ -14,70 +14,59 @@ import (
 	"mailer/internal/errs"
 )
 
-// raceTries is how often a part is merged anew because somebody in it signed up, or was erased, at that very moment.
-const raceTries = 5
-
 // errRaced says that somebody who was known is not there any more.
 var errRaced = errs.New(errs.Conflict, "the same people are being erased; import the file again")
 
-// mergePart brings a lane's part of a batch into the tables in one transaction, together with the count of the import and how far
-// the lane is. In the order of the addresses, so that two imports of the same people wait for each other and do not block each
-// other; who signs up in between is a conflict, and then all of it is done again.
-func (im *importer) mergePart(ctx context.Context, l *lane, b *batch) (err error) {
-	rows := b.parts[l.number]
-	slices.SortFunc(rows, func(x, y *stagedRow) int { return cmp.Compare(x.address.Canonical, y.address.Canonical) })
-	for range raceTries {
-		err = db.InConnTx(ctx, l.conn, func(tx *sqlx.Tx) (err error) {
-			l.progress, l.pending, l.barred = ImportProgress{}, 0, l.barred[:0]
-			// A batch is small against what may be there: without the first three, Postgres reads whole tables for each of them. The
-			// commits are waited for at the end; should the last ones be lost, so is the note that they were done.
-			_, err = tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
-				SET LOCAL synchronous_commit = off`)
-			if err != nil {
-				return db.Err(err, "prepare the import")
-			}
-			if len(rows) > 0 {
-				if err := im.mergeRows(ctx, tx, l, rows); err != nil {
-					return err
-				}
-			}
-			l.progress.Rows = int64(len(rows))
-			if l.number == 0 { // what stands in no row is counted with the first lane
-				l.progress.Duplicates, l.progress.Rejected = b.duplicates, b.rejected
-				l.progress.Rows += b.duplicates + b.rejected
-			}
-			return im.checkpoint(ctx, tx, l, b)
-		})
-		var pe *pq.Error
-		if !errors.Is(err, errRaced) && (!errors.As(err, &pe) || pe.Code != "23505") {
-			break
-		}
-	}
-	return err
+// Raced reports an error of Merge after which the same rows can be merged anew: somebody among them signed up, or was erased, at
+// that very moment.
+func Raced(err error) bool {
+	var pe *pq.Error
+	return errors.Is(err, errRaced) || errors.As(err, &pe) && pe.Code == "23505"
 }
 
-// mergeRows makes people of those rows of whom nothing is known, and merges the others.
-func (im *importer) mergeRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) error {
+// Merge brings rows, each of another person, into the tables within tx, which is under way on conn. In the order of the addresses,
+// so that two imports of the same people wait for each other and do not block each other; who signs up in between is an error, see Raced.
+func (m *Merger) Merge(ctx context.Context, tx *sqlx.Tx, conn *sqlx.Conn, rows []*Arrival) (done Merged, err error) {
+	if len(rows) == 0 {
+		return done, nil
+	}
+	// Rows are few against what may be there: without these, Postgres reads whole tables for each part of an import.
+	if _, err := tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off`); err != nil {
+		return done, db.Err(err, "prepare the import")
+	}
+	slices.SortFunc(rows, func(x, y *Arrival) int { return cmp.Compare(x.Address.Canonical, y.Address.Canonical) })
+	fresh, known, err := m.sort(ctx, tx, rows)
+	if err == nil {
+		err = m.makePeople(ctx, tx, conn, &done, fresh)
+	}
+	if err == nil && len(known) > 0 {
+		err = m.mergeKnown(ctx, tx, conn, &done, known)
+	}
+	done.Rows = int64(len(rows))
+	return done, err
+}
+
+// sort parts rows into those of whom nothing is known and the others.
+func (m *Merger) sort(ctx context.Context, tx *sqlx.Tx, rows []*Arrival) (fresh, others []*Arrival, err error) {
 	canonicals, hashes := make(pq.StringArray, len(rows)), make(pq.ByteaArray, len(rows))
 	for i, r := range rows {
-		canonicals[i], hashes[i] = r.address.Canonical, r.hash
+		canonicals[i], hashes[i] = r.Address.Canonical, r.Hash
 	}
-	if im.dry != nil {
-		if err := im.dry.fetch(ctx, tx, im.list, canonicals, hashes); err != nil {
-			return err
+	if m.dry != nil {
+		if err := m.dry.fetch(ctx, tx, m.list, canonicals, hashes); err != nil {
+			return nil, nil, err
 		}
 	}
 	var known []int
-	err := tx.SelectContext(ctx, &known, `
+	err = tx.SelectContext(ctx, &known, `
 		SELECT p.i FROM unnest($1::text[]) WITH ORDINALITY p (canonical, i),
 			LATERAL (SELECT 1 FROM subscribers WHERE canonical = p.canonical LIMIT 1) s
 		UNION SELECT p.i FROM unnest($2::bytea[]) WITH ORDINALITY p (hash, i),
 			LATERAL (SELECT 1 FROM suppressions WHERE address_hash = p.hash LIMIT 1) x
 		ORDER BY 1`, canonicals, hashes)
 	if err != nil {
-		return db.Err(err, "look for what is known")
+		return nil, nil, db.Err(err, "look for what is known")
 	}
-	var fresh, others []*stagedRow
 	for i, r := range rows {
 		if len(known) > 0 && known[0] == i+1 {
 			known = known[1:]
@@ -86,43 +75,38 @@ func (im *importer) mergeRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []
 			fresh = append(fresh, r)
 		}
 	}
-	if err := im.makePeople(ctx, tx, l, fresh); err != nil || len(others) == 0 {
-		return err
-	}
-	return im.mergeKnown(ctx, tx, l, others)
+	return fresh, others, nil
 }
 
-func (im *importer) mergeKnown(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) error {
-	optOuts, err := stageRows(ctx, tx, l, rows)
+func (m *Merger) mergeKnown(ctx context.Context, tx *sqlx.Tx, conn *sqlx.Conn, done *Merged, rows []*Arrival) error {
+	optOuts, err := stageRows(ctx, tx, conn, rows)
 	if err != nil {
 		return err
 	}
-	var done struct {
-		ImportProgress
-		Pending  int64 `db:"pending"`
+	var merged struct {
+		Merged
 		Vanished int64 `db:"vanished"`
 	}
-	if err := tx.GetContext(ctx, &done, mergePeople, im.list, im.Source, im.Wording); err != nil {
+	if err := tx.GetContext(ctx, &merged, mergePeople, m.list, m.source, m.wording, m.Narrow); err != nil {
 		return db.Err(err, "import people")
 	}
-	if done.Vanished > 0 {
+	if merged.Vanished > 0 {
 		return errRaced
 	}
-	l.progress.add(done.ImportProgress)
-	l.pending += done.Pending
-	if slices.ContainsFunc(rows, (*stagedRow).hasEvidence) {
-		if _, err := tx.ExecContext(ctx, mergeEvidence, im.list, im.Source); err != nil {
+	done.add(merged.Merged)
+	if slices.ContainsFunc(rows, (*Arrival).hasEvidence) {
+		if _, err := tx.ExecContext(ctx, mergeEvidence, m.list, m.source); err != nil {
 			return db.Err(err, "keep the evidence of consent")
 		}
 	}
-	if done.Suppressed > 0 {
-		if err := tx.SelectContext(ctx, &l.barred, listBarred, im.list); err != nil {
+	if merged.Suppressed > 0 {
+		if err := tx.SelectContext(ctx, &done.Barred, listBarred, m.list); err != nil {
 			return db.Err(err, "list the suppressed")
 		}
 	}
 	// Opt-outs last: whoever they concern is not among those listed above as having left before.
 	if optOuts {
-		if _, err := tx.ExecContext(ctx, mergeOptOuts, im.list, im.Source); err != nil {
+		if _, err := tx.ExecContext(ctx, mergeOptOuts, m.list, m.source); err != nil {
 			return db.Err(err, "import those who left")
 		}
 	}
@@ -130,7 +114,7 @@ func (im *importer) mergeKnown(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 }
 
 // stageRows copies rows, each of another person, into a table of this transaction.
-func stageRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) (optOuts bool, err error) {
+func stageRows(ctx context.Context, tx *sqlx.Tx, conn *sqlx.Conn, rows []*Arrival) (optOuts bool, err error) {
 	_, err = tx.ExecContext(ctx, `CREATE TEMP TABLE people (line bigint, address text, canonical text COLLATE "C", hash bytea,
 		name text, language text, supporter boolean, attributes jsonb, want text, reason text, signed_up timestamptz, signed_up_from text,
 		confirmed timestamptz, confirmed_from text, since timestamptz, expires_at timestamptz, frequency text, paused_until timestamptz,
@@ -138,16 +122,16 @@ func stageRows(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) (op
 	if err != nil {
 		return false, db.Err(err, "prepare the import")
 	}
-	err = copyAll(ctx, l.conn, `COPY people FROM STDIN`, rows, func(c *copyRows, i int, r *stagedRow) {
-		optOuts = optOuts || r.state == Unsubscribed
-		c.raw(strconv.FormatInt(r.line, 10)).text(r.address.Typed).text(r.address.Canonical).bytes(r.hash).text(r.name).text(r.language)
-		if r.supporter == nil {
+	err = copyAll(ctx, conn, `COPY people FROM STDIN`, rows, func(c *copyRows, i int, r *Arrival) {
+		optOuts = optOuts || r.State == Unsubscribed
+		c.raw(strconv.FormatInt(r.Line, 10)).text(r.Address.Typed).text(r.Address.Canonical).bytes(r.Hash).text(r.Name).text(r.Language)
+		if r.Supporter == nil {
 			c.raw(`\N`)
 		} else {
-			c.yes(*r.supporter)
+			c.yes(*r.Supporter)
 		}
-		c.text(r.attributes).raw(r.state).raw(r.reason).moment(r.signedUp).text(r.signedUpFrom).moment(r.confirmed).text(r.confirmedFrom)
-		c.moment(r.since()).moment(r.expires).raw(r.frequency).moment(r.pausedUntil).raw(strconv.FormatUint(r.topicsOff, 10)).moment(r.left).end()
+		c.text(r.Attributes).raw(r.State).raw(r.Reason).moment(r.SignedUp).text(r.SignedUpFrom).moment(r.Confirmed).text(r.ConfirmedFrom)
+		c.moment(r.since()).moment(r.Expires).raw(r.Frequency).moment(r.PausedUntil).raw(strconv.FormatUint(r.TopicsOff, 10)).moment(r.Left).end()
 	})
 	return optOuts, err
 }
@@ -176,6 +160,7 @@ const mergePeople = `
 			supporter = coalesce(w.supporter, s.supporter), attributes = s.attributes || w.attributes, updated_at = now()
 		FROM welcome w
 		WHERE s.id = w.id AND w.differs
+			AND NOT ($4 AND EXISTS (SELECT FROM subscriptions o WHERE o.subscriber_id = w.id AND o.list_id <> $1))
 		RETURNING s.id
 	), joined AS (
 		INSERT INTO subscriptions (subscriber_id, list_id, state, source, created_at, confirmed_at, expires_at, frequency, paused_until, topics_off)

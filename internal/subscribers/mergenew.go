@@ -16,7 +16,7 @@ import (
 // makePeople makes a person of each row, with all that belongs to it. Nothing has to be looked up or joined for people of whom
 // nothing is known, so that their rows are copied into the tables as they are; if somebody is there after all, Postgres
 // refuses it with a unique violation.
-func (im *importer) makePeople(ctx context.Context, tx *sqlx.Tx, l *lane, rows []*stagedRow) error {
+func (m *Merger) makePeople(ctx context.Context, tx *sqlx.Tx, conn *sqlx.Conn, done *Merged, rows []*Arrival) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -24,79 +24,79 @@ func (im *importer) makePeople(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 	if err := tx.GetContext(ctx, &ids, `SELECT array_agg(nextval('subscribers_id_seq')) FROM generate_series(1, $1::int)`, len(rows)); err != nil {
 		return db.Err(err, "number people")
 	}
-	list := strconv.FormatInt(im.list, 10)
-	source, wording := field(im.Source), field(im.Wording)
+	list := strconv.FormatInt(m.list, 10)
+	source, wording := field(m.source), field(m.wording)
 	var evidence, barred bool
 	for _, r := range rows {
-		evidence = evidence || r.hasEvidence() || !r.left.IsZero()
-		barred = barred || r.reason != ""
-		if r.state == Unsubscribed {
-			l.progress.OptedOut++
+		evidence = evidence || r.hasEvidence() || !r.Left.IsZero()
+		barred = barred || r.Reason != ""
+		if r.State == Unsubscribed {
+			done.OptedOut++
 		} else {
-			l.progress.Added++
-			if r.state == Pending {
-				l.pending++
+			done.Added++
+			if r.State == Pending {
+				done.Pending++
 			}
 		}
 	}
 	copies := []copying{
 		{true, `COPY subscribers (id, address, canonical, wire, address_hash, provider, name, language, supporter, attributes, tracking) FROM STDIN`,
-			func(c *copyRows, id string, r *stagedRow) {
-				c.raw(id).text(r.address.Typed).text(r.address.Canonical).text(r.address.Wire).bytes(r.hash).text(r.address.Provider).text(r.name)
-				c.text(r.language).yes(r.supporter != nil && *r.supporter).text(r.attributes).yes(r.tracking).end()
+			func(c *copyRows, id string, r *Arrival) {
+				c.raw(id).text(r.Address.Typed).text(r.Address.Canonical).text(r.Address.Wire).bytes(r.Hash).text(r.Address.Provider).text(r.Name)
+				c.text(r.Language).yes(r.Supporter != nil && *r.Supporter).text(r.Attributes).yes(r.Tracking).end()
 			}},
 		{true, `COPY subscriptions (subscriber_id, list_id, state, shuffle, source, created_at, confirmed_at, unsubscribed_at, expires_at,
 			frequency, paused_until, topics_off) FROM STDIN`,
-			func(c *copyRows, id string, r *stagedRow) {
+			func(c *copyRows, id string, r *Arrival) {
 				const now, null = "now", `\N`
 				since, confirmed, left := now, null, null
 				switch {
-				case r.state == Unsubscribed:
+				case r.State == Unsubscribed:
 					left = now
-				case r.state == Confirmed:
+				case r.State == Confirmed:
 					confirmed = now
 					if at := r.since(); !at.IsZero() {
 						since = at.Format(time.RFC3339)
 					}
 				}
-				c.raw(id).raw(list).raw(r.state).raw(strconv.Itoa(int(rand.Int32N(1<<31 - 1)))).raw(source).raw(since).raw(confirmed).raw(left)
-				c.moment(r.expires).raw(r.frequency).moment(r.pausedUntil).raw(strconv.FormatUint(r.topicsOff, 10)).end()
+				c.raw(id).raw(list).raw(r.State).raw(strconv.Itoa(int(rand.Int32N(1<<31 - 1)))).raw(source).raw(since).raw(confirmed).raw(left)
+				c.moment(r.Expires).raw(r.Frequency).moment(r.PausedUntil).raw(strconv.FormatUint(r.TopicsOff, 10)).end()
 			}},
 		{evidence, `COPY consent_log (at, subscriber_id, list_id, event, method, source, network) FROM STDIN`,
-			func(c *copyRows, id string, r *stagedRow) {
-				if r.state == Unsubscribed {
-					if !r.left.IsZero() {
-						c.moment(r.left).raw(id).raw(list).raw("unsubscribed").raw("import").raw(source).raw("").end()
+			func(c *copyRows, id string, r *Arrival) {
+				if r.State == Unsubscribed {
+					if !r.Left.IsZero() {
+						c.moment(r.Left).raw(id).raw(list).raw("unsubscribed").raw("import").raw(source).raw("").end()
 					}
 					return
 				}
-				if !r.signedUp.IsZero() {
-					c.moment(r.signedUp).raw(id).raw(list).raw("signed_up").raw("import").raw(source).text(r.signedUpFrom).end()
+				if !r.SignedUp.IsZero() {
+					c.moment(r.SignedUp).raw(id).raw(list).raw("signed_up").raw("import").raw(source).text(r.SignedUpFrom).end()
 				}
-				if !r.confirmed.IsZero() {
-					c.moment(r.confirmed).raw(id).raw(list).raw("confirmed").raw("import").raw(source).text(r.confirmedFrom).end()
+				if !r.Confirmed.IsZero() {
+					c.moment(r.Confirmed).raw(id).raw(list).raw("confirmed").raw("import").raw(source).text(r.ConfirmedFrom).end()
 				}
 			}},
 		{true, `COPY consent_log (subscriber_id, list_id, event, method, source, wording) FROM STDIN`,
-			func(c *copyRows, id string, r *stagedRow) {
-				if r.state == Unsubscribed {
+			func(c *copyRows, id string, r *Arrival) {
+				if r.State == Unsubscribed {
 					c.raw(id).raw(list).raw("unsubscribed").raw("import").raw(source).raw("").end()
 				} else {
 					c.raw(id).raw(list).raw("imported").raw("import").raw(source).raw(wording).end()
 				}
-				if r.reason != "" {
+				if r.Reason != "" {
 					c.raw(id).raw(`\N`).raw("suppressed").raw("import").raw(source).raw("").end()
 				}
 			}},
 		{barred, `COPY suppressions (address_hash, address, reason, detail) FROM STDIN`,
-			func(c *copyRows, _ string, r *stagedRow) {
-				if r.reason != "" {
-					c.bytes(r.hash).text(r.address.Typed).raw(r.reason).raw(source).end()
+			func(c *copyRows, _ string, r *Arrival) {
+				if r.Reason != "" {
+					c.bytes(r.Hash).text(r.Address.Typed).raw(r.Reason).raw(source).end()
 				}
 			}},
 		{barred, `COPY leaves (subscriber_id, list_id) FROM STDIN`,
-			func(c *copyRows, id string, r *stagedRow) {
-				if r.reason != "" {
+			func(c *copyRows, id string, r *Arrival) {
+				if r.Reason != "" {
 					c.raw(id).raw(`\N`).end()
 				}
 			}},
@@ -109,7 +109,7 @@ func (im *importer) makePeople(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 		if !of.wanted {
 			continue
 		}
-		err := copyAll(ctx, l.conn, of.sql, rows, func(c *copyRows, i int, r *stagedRow) { of.row(c, numbers[i], r) })
+		err := copyAll(ctx, conn, of.sql, rows, func(c *copyRows, i int, r *Arrival) { of.row(c, numbers[i], r) })
 		if err != nil {
 			return err
 		}
@@ -121,11 +121,11 @@ func (im *importer) makePeople(ctx context.Context, tx *sqlx.Tx, l *lane, rows [
 type copying struct {
 	wanted bool
 	sql    string
-	row    func(c *copyRows, id string, r *stagedRow)
+	row    func(c *copyRows, id string, r *Arrival)
 }
 
 // copyAll copies what row writes of each row.
-func copyAll(ctx context.Context, conn *sqlx.Conn, sql string, rows []*stagedRow, row func(c *copyRows, i int, r *stagedRow)) error {
+func copyAll(ctx context.Context, conn *sqlx.Conn, sql string, rows []*Arrival, row func(c *copyRows, i int, r *Arrival)) error {
 	return db.CopyText(ctx, conn, sql, func(yield func(string) bool) {
 		c := copyRows{yield: yield}
 		for i, r := range rows {

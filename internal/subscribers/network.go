@@ -8,7 +8,7 @@ func Network(a netip.Addr, four, six int) string {
 	if !a.IsValid() || OwnNetwork(a) {
 		return ""
 	}
-	return prefixOf(a, four, six)
+	return PrefixOf(a, four, six)
 }
 
 // OwnNetwork reports addresses of this machine and of networks that the internet does not reach.
@@ -20,7 +20,8 @@ const (
 	KeptBits6 = 48
 )
 
-func prefixOf(a netip.Addr, four, six int) string {
+// PrefixOf returns the network of so many bits (four) of IPv4, or (six) of IPv6, that an address is in.
+func PrefixOf(a netip.Addr, four, six int) string {
 	bits := six
 	if a.Is4() {
 		bits = four

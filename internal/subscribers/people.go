@@ -68,6 +68,8 @@ type Consent struct {
 	Source     string    `db:"source" json:"source,omitempty"`
 	Wording    string    `db:"wording" json:"wording,omitempty"`
 	Network    string    `db:"network" json:"network,omitempty"`
+	SourceURL  string    `db:"source_url" json:"source_url,omitempty"` // page that a form stood on
+	Was        string    `db:"was" json:"was,omitempty"`               // what a change changed, as JSON
 }
 
 // Get returns a person with all subscriptions, or errs.NotFound.
@@ -105,7 +107,7 @@ func (s *Store) person(ctx context.Context, where string, arg any) (Subscriber, 
 // ConsentLog returns the evidence about a person, oldest first; it outlives nothing but the person.
 func (s *Store) ConsentLog(ctx context.Context, id int64) ([]Consent, error) {
 	log := []Consent{}
-	err := s.db.SelectContext(ctx, &log, `SELECT id, at, list_id, event, method, campaign_id, source, wording, network
+	err := s.db.SelectContext(ctx, &log, `SELECT id, at, list_id, event, method, campaign_id, source, wording, network, source_url, coalesce(was::text, '') AS was
 		FROM consent_log WHERE subscriber_id = $1 ORDER BY at, id`, id)
 	return log, db.Err(err, "read the consent log")
 }
@@ -115,9 +117,9 @@ type Attributes map[string]string
 
 // Limits of attributes: of a name and a value in characters, and of all together in bytes.
 const (
-	maxAttributeName  = 60
+	MaxAttributeName  = 60
 	maxAttributeValue = 1000
-	maxAttributes     = 16 << 10
+	MaxAttributes     = 16 << 10
 )
 
 // Scan reads a jsonb object.
@@ -142,27 +144,29 @@ func (a Attributes) Value() (driver.Value, error) {
 func (a Attributes) check() error {
 	total := 0
 	for name, v := range a {
-		if err := checkAttribute(name, v); err != nil {
+		if err := CheckAttribute(name, v); err != nil {
 			return err
 		}
 		total += len(name) + len(v)
 	}
-	if total > maxAttributes {
-		return errs.Field("attributes", "they have %d bytes together; at most %d are allowed", total, maxAttributes)
+	if total > MaxAttributes {
+		return errs.Field("attributes", "they have %d bytes together; at most %d are allowed", total, MaxAttributes)
 	}
 	return nil
 }
 
-func checkAttribute(name, v string) error {
-	if clean, err := oneLine("attributes", name, maxAttributeName); err != nil {
+// CheckAttribute refuses an attribute whose name is that of a field, and what Postgres or a mail cannot hold.
+func CheckAttribute(name, v string) error {
+	if clean, err := OneLine("attributes", name, MaxAttributeName); err != nil {
 		return err
-	} else if clean != name || name == "" || columnOf(name) != colAttribute {
+	} else if clean != name || name == "" || FieldOf(name) != "" {
 		return errs.Field("attributes", "%q cannot be the name of an attribute; choose another", name)
 	}
-	return checkAttributeValue(name, v)
+	return CheckAttributeValue(name, v)
 }
 
-func checkAttributeValue(name, v string) error {
+// CheckAttributeValue refuses a value that is too long or is not text.
+func CheckAttributeValue(name, v string) error {
 	switch {
 	case !utf8.ValidString(v) || strings.ContainsRune(v, 0):
 		return errs.Field(name, "it contains bytes that are not text")

@@ -38,7 +38,12 @@ func (s *Publications) Create(ctx context.Context, p Publication) (Publication, 
 	if err != nil {
 		return Publication{}, err
 	}
-	err = s.store.db.GetContext(ctx, &p, `INSERT INTO publications (slug, name, description, home_url, language, accent_colour)
+	return insertPublication(ctx, s.store.db, p)
+}
+
+// insertPublication adds one that was checked.
+func insertPublication(ctx context.Context, q db.Q, p Publication) (Publication, error) {
+	err := q.GetContext(ctx, &p, `INSERT INTO publications (slug, name, description, home_url, language, accent_colour)
 		VALUES ($1, $2, $3, $4, $5, $6) RETURNING `+publicationColumns, p.Slug, p.Name, p.Description, p.HomeURL, p.Language, p.AccentColour)
 	if err = db.Err(err, "create the publication"); errs.KindOf(err) == errs.Conflict {
 		return Publication{}, errs.Wrap(err, errs.Conflict, "there is a publication with the slug %s already", p.Slug)
@@ -52,7 +57,12 @@ func (s *Publications) Update(ctx context.Context, p Publication) (Publication, 
 	if err != nil {
 		return Publication{}, err
 	}
-	err = s.store.db.GetContext(ctx, &p, `UPDATE publications SET name = $2, description = $3, home_url = $4, language = $5, accent_colour = $6
+	return updatePublication(ctx, s.store.db, p)
+}
+
+// updatePublication writes one that was checked.
+func updatePublication(ctx context.Context, q db.Q, p Publication) (Publication, error) {
+	err := q.GetContext(ctx, &p, `UPDATE publications SET name = $2, description = $3, home_url = $4, language = $5, accent_colour = $6
 		WHERE slug = $1 RETURNING `+publicationColumns, p.Slug, p.Name, p.Description, p.HomeURL, p.Language, p.AccentColour)
 	return p, noPublication(db.Err(err, "save the publication"), p.Slug)
 }
@@ -125,16 +135,16 @@ func checkPublication(p Publication) (Publication, error) {
 		note(errs.Field("slug", "use up to 50 small letters, digits and single hyphens, like the-courier"))
 	}
 	var err error
-	if p.Name, err = oneLine("name", p.Name, 80); err == nil && p.Name == "" {
+	if p.Name, err = OneLine("name", p.Name, 80); err == nil && p.Name == "" {
 		err = errs.Field("name", "it is needed")
 	}
 	note(err)
-	p.Description, err = someLines("description", p.Description, 1000)
+	p.Description, err = SomeLines("description", p.Description, 1000)
 	note(err)
 	if p.Language == "" {
 		p.Language = "en"
 	}
-	p.Language, err = languageTag(p.Language)
+	p.Language, err = LanguageTag(p.Language)
 	note(err)
 	if primary, _, _ := strings.Cut(p.Language, "-"); err == nil && !slices.Contains(lang.Tags, primary) {
 		note(errs.Field("language", "the fixed words of pages are not there in %q; choose one of %s", p.Language, strings.Join(lang.Tags, ", ")))

@@ -1,5 +1,5 @@
-// Package subscribers owns people and their consent: addresses, lists, subscriptions, suppression, the consent log,
-// import and export. Other rooms see who may be mailed through the view mailable, or call a Store.
+// Package subscribers owns people and their consent: addresses, lists, subscriptions, suppression, and the consent
+// log. Other rooms see who may be mailed through the view mailable, or call a Store.
 package subscribers
 
 import (

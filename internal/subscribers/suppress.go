@@ -95,7 +95,7 @@ func (s *Store) SuppressAddress(ctx context.Context, address, reason, detail, wh
 	if err != nil {
 		return false, err
 	}
-	if detail, err = someLines("detail", detail, 1000); err != nil {
+	if detail, err = SomeLines("detail", detail, 1000); err != nil {
 		return false, err
 	}
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {

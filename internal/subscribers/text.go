@@ -11,10 +11,10 @@ import (
 	"mailer/internal/errs"
 )
 
-// oneLine returns v in normal form with outer and repeated blanks taken out, fit for a mail header and for a table. It
+// OneLine returns v in normal form with outer and repeated blanks taken out, fit for a mail header and for a table. It
 // refuses what could make a header of its own or turn the reading order around (CWE-93): control characters, line
 // separators, direction overrides. limit is in characters.
-func oneLine(field, v string, limit int) (string, error) {
+func OneLine(field, v string, limit int) (string, error) {
 	if !utf8.ValidString(v) {
 		return "", errs.Field(field, "it contains bytes that are not text")
 	}
@@ -31,11 +31,11 @@ func oneLine(field, v string, limit int) (string, error) {
 	return v, nil
 }
 
-// someLines is oneLine for text that may have line breaks, such as a postal address.
-func someLines(field, v string, limit int) (string, error) {
+// SomeLines is OneLine for text that may have line breaks, such as a postal address.
+func SomeLines(field, v string, limit int) (string, error) {
 	var lines []string
 	for line := range strings.SplitSeq(strings.ReplaceAll(strings.TrimSpace(v), "\r\n", "\n"), "\n") {
-		line, err := oneLine(field, line, limit)
+		line, err := OneLine(field, line, limit)
 		if err != nil {
 			return "", err
 		}
@@ -64,17 +64,17 @@ func firstRune(s string) rune {
 	return r
 }
 
-// personName is a reader's name as it may stand in a greeting. Line breaks, which spreadsheets put into cells, become
+// PersonName is a reader's name as it may stand in a greeting. Line breaks, which spreadsheets put into cells, become
 // spaces.
-func personName(v string) (string, error) {
+func PersonName(v string) (string, error) {
 	if strings.ContainsAny(v, "\r\n\t") {
 		v = strings.Join(strings.Fields(v), " ")
 	}
-	return oneLine("name", v, 100)
+	return OneLine("name", v, 100)
 }
 
-// languageTag returns a language tag in its usual form, fr-CA for FR_ca. Empty stays empty.
-func languageTag(v string) (string, error) {
+// LanguageTag returns a language tag in its usual form, fr-CA for FR_ca. Empty stays empty.
+func LanguageTag(v string) (string, error) {
 	v = strings.TrimSpace(v)
 	if v == "" {
 		return "", nil

@@ -93,7 +93,7 @@ func (t *Topics) Create(ctx context.Context, topic Topic, who string) (Topic, er
 		if _, err := tx.ExecContext(ctx, `SELECT 1 FROM lists WHERE id = $1 FOR NO KEY UPDATE`, topic.ListID); err != nil {
 			return db.Err(err, "find the list")
 		}
-		if err := openList(ctx, tx, topic.ListID); err != nil {
+		if err := OpenList(ctx, tx, topic.ListID); err != nil {
 			return err
 		}
 		if err := tx.GetContext(ctx, &topic.Bit, `SELECT coalesce(max(bit) + 1, 0) FROM topics WHERE list_id = $1`, topic.ListID); err != nil {
@@ -163,13 +163,13 @@ func checkTopic(t Topic) (Topic, error) {
 		problems = append(problems, errs.Field("slug", "use up to 50 small letters, digits and single hyphens, like local-news"))
 	}
 	var err error
-	if t.Name, err = oneLine("name", t.Name, 60); err == nil && t.Name == "" {
+	if t.Name, err = OneLine("name", t.Name, 60); err == nil && t.Name == "" {
 		err = errs.Field("name", "it is missing; readers choose by it")
 	}
 	if err != nil {
 		problems = append(problems, err)
 	}
-	if t.Description, err = oneLine("description", t.Description, 200); err != nil {
+	if t.Description, err = OneLine("description", t.Description, 200); err != nil {
 		problems = append(problems, err)
 	}
 	return t, errors.Join(problems...)

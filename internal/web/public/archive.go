@@ -43,8 +43,12 @@ func (a *past) answer(ctx context.Context, list, what, number string) (*made, er
 		if !ok {
 			return nil, errNoSuchPage
 		}
-		key := fmt.Sprintf("campaign %d %d %s", sh.past[i].ID, sh.past[i].Revision, sh.frame)
-		return a.keep(key, sh.framed, func() (draft, error) { return a.campaign(ctx, sh, sh.past[i]) })
+		key := fmt.Sprintf("campaign %d %d %d %s", sh.past[i].ID, sh.past[i].Revision, sh.past[i].Corrected, sh.frame)
+		since := sh.framed
+		if sh.past[i].Corrected != 0 {
+			since = sh.changed
+		}
+		return a.keep(key, since, func() (draft, error) { return a.campaign(ctx, sh, sh.past[i]) })
 	}
 	n := 1
 	if number != "" {

@@ -124,6 +124,11 @@ func (a *past) campaign(ctx context.Context, sh *shelf, p campaigns.Past) (draft
 	if err != nil {
 		return draft{}, err
 	}
+	if p.Corrected != 0 {
+		if html, err = a.corrected(ctx, p.ID, sh.list.Language, html); err != nil {
+			return draft{}, err
+		}
+	}
 	blocks, err := a.src.Blocks(ctx, []int64{p.ID})
 	if err != nil {
 		return draft{}, err

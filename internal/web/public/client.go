@@ -14,12 +14,18 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // client returns the address that a request comes from. X-Forwarded-For is believed only as far as configured proxies wrote
 // it: of its entries, read from the right, it is the first that is none of these. What stands further left the client may have
 // written itself. It is not valid where the connection has no address.
-func (s *site) client(r *http.Request) netip.Addr {
+func (s *site) client(r *http.Request) netip.Addr { return Client(r, s.TrustedProxies) }
+
+// Client is from where a request comes, for other doors of the service; nil trusts proxies on this machine.
+func Client(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	if trusted == nil {
+		trusted = loopback
+	}
 	at := hop(r.RemoteAddr)
 	values := r.Header.Values("X-Forwarded-For")
 	for i := len(values) - 1; i >= 0; i-- {
 		for rest := values[i]; rest != ""; {
-			if !s.trusts(at) {
+			if !among(trusted, at) {
 				return at
 			}
 			entry := rest
@@ -38,8 +44,8 @@ func (s *site) client(r *http.Request) netip.Addr {
 	return at
 }
 
-func (s *site) trusts(a netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
+func among(list []netip.Prefix, a netip.Addr) bool {
+	for _, p := range list {
 		if p.Contains(a) {
 			return true
 		}

@@ -122,7 +122,7 @@ var pageStates = []struct {
 }
 
 // noPages are the routes whose answers nobody looks at.
-var noPages = []string{"/give/{token}", "/k/{token}", "/subscribe.js", "/me/{token}/data.json", "/healthz", "/readyz"}
+var noPages = []string{"/give/{token}", "/k/{token}", "/i/{image}", "/subscribe.js", "/me/{token}/data.json", "/healthz", "/readyz"}
 
 func (w *whole) visit(path string) {
 	w.t.Helper()

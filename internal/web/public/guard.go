@@ -124,8 +124,8 @@ func redacted(p string) string {
 	switch first {
 	case "u", "c", "v", "k", "p", "me", "give", "subscribe":
 		return "/" + first + "/…"
-	case "archive": // everybody's, but what was never there may be anything
-		return "/archive/…"
+	case "archive", "i": // everybody's, but what was never there may be anything
+		return "/" + first + "/…"
 	case "healthz", "readyz":
 		if !more {
 			return "/" + first

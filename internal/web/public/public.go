@@ -13,6 +13,7 @@ import (
 	"mailer/internal/appeals"
 	"mailer/internal/campaigns"
 	"mailer/internal/delivery"
+	"mailer/internal/images"
 	"mailer/internal/links"
 	"mailer/internal/preferences"
 	"mailer/internal/privacy"
@@ -35,6 +36,7 @@ type Deps struct {
 	Signup      *signup.Service      // nil: nobody can sign up here
 	Preferences *preferences.Service // nil: there is no preference centre
 	Privacy     *privacy.Service     // nil: readers cannot see or erase their data here
+	Images      *images.Store        // nil: there are none
 	Ring        *links.Ring
 	BaseURL     string // of this service, without a trailing slash
 	// TrustedProxies are whose X-Forwarded-For is believed; nil: proxies on this machine.
@@ -83,6 +85,9 @@ func New(d Deps) http.Handler {
 	mux.HandleFunc("/me/{token}/erase", s.erase)
 	mux.HandleFunc("/archive/{list}", s.archive)
 	mux.HandleFunc("/archive/{list}/{what}", s.archive)
+	if d.Images != nil {
+		mux.HandleFunc("/i/{image}", s.image)
+	}
 	mux.HandleFunc("/healthz", s.health)
 	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.invalid(w, r, http.StatusNotFound) })

@@ -169,7 +169,7 @@ func newShelf(list subscribers.List, all []campaigns.Past, was *shelf, now time.
 	fmt.Fprintf(sum, "%s\n%q\n", sh.frame, list.Description)
 	for i, p := range all {
 		sh.at[slugOf(p)] = i
-		fmt.Fprintf(sum, "%d %d %q %q %v\n", p.ID, p.Revision, p.Subject, p.Preheader, p.At)
+		fmt.Fprintf(sum, "%d %d %d %q %q %v\n", p.ID, p.Revision, p.Corrected, p.Subject, p.Preheader, p.At)
 	}
 	sh.version = hex.EncodeToString(sum.Sum(nil)[:12])
 	if was != nil && was.version == sh.version {

@@ -47,6 +47,9 @@ func (a *past) view(ctx context.Context, id int64) (*made, error) {
 			return draft{}, err
 		}
 		if a.src != nil {
+			if html, err = a.corrected(ctx, id, "", html); err != nil {
+				return draft{}, err
+			}
 			switch l, p, err := a.src.Find(ctx, id); {
 			case err == nil:
 				html = insert(html, headEnd.FindStringIndex(html), true, `<link rel="canonical" href="`+template.HTMLEscapeString(a.archiveURL(l.Slug, slugOf(p)))+`">`)
