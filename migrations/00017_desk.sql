@@ -17,6 +17,7 @@ CREATE TABLE campaign_revisions (
     restored      bigint,
     touched       jsonb NOT NULL DEFAULT '{}',
     content       jsonb NOT NULL,
+    looked        int,
     CHECK (first_version <= version)
 );
 CREATE INDEX campaign_revisions_campaign ON campaign_revisions (campaign_id, id);
@@ -27,6 +28,7 @@ COMMENT ON COLUMN campaign_revisions.at IS 'of the last change that was folded i
 COMMENT ON COLUMN campaign_revisions.restored IS 'of one that takes a change back: the revision whose content it has';
 COMMENT ON COLUMN campaign_revisions.fold IS 'what it is about: the next change of the same, soon after and by the same person, is folded into it; empty: nothing is';
 COMMENT ON COLUMN campaign_revisions.touched IS 'which parts it changed, each with the version at which it last did';
+COMMENT ON COLUMN campaign_revisions.looked IS 'the newest version of the campaign that was found to have this content still; what raised it is not known to the history';
 
 CREATE TABLE campaign_unsaved (
     id          bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

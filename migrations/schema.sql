@@ -507,6 +507,7 @@ CREATE TABLE public.campaign_fixes (
     revision integer,
     reached bigint,
     dropped_at timestamp with time zone,
+    hands text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT campaign_fixes_check CHECK (((released_at IS NULL) = (revision IS NULL)))
 );
 
@@ -515,6 +516,8 @@ COMMENT ON TABLE public.campaign_fixes IS 'copies of launched campaigns in which
 COMMENT ON COLUMN public.campaign_fixes.revision IS 'of the message that it became';
 
 COMMENT ON COLUMN public.campaign_fixes.reached IS 'readers in the audience who get it; who was added later does as well';
+
+COMMENT ON COLUMN public.campaign_fixes.hands IS 'all who have written any part of it; with four eyes somebody else puts it in place';
 
 ALTER TABLE public.campaign_fixes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.campaign_fixes_id_seq
@@ -553,6 +556,7 @@ CREATE TABLE public.campaign_revisions (
     restored bigint,
     touched jsonb DEFAULT '{}'::jsonb NOT NULL,
     content jsonb NOT NULL,
+    looked integer,
     CONSTRAINT campaign_revisions_check CHECK ((first_version <= version))
 );
 
@@ -569,6 +573,8 @@ COMMENT ON COLUMN public.campaign_revisions.fold IS 'what it is about: the next 
 COMMENT ON COLUMN public.campaign_revisions.restored IS 'of one that takes a change back: the revision whose content it has';
 
 COMMENT ON COLUMN public.campaign_revisions.touched IS 'which parts it changed, each with the version at which it last did';
+
+COMMENT ON COLUMN public.campaign_revisions.looked IS 'the newest version of the campaign that was found to have this content still; what raised it is not known to the history';
 
 ALTER TABLE public.campaign_revisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.campaign_revisions_id_seq
@@ -2444,6 +2450,8 @@ CREATE INDEX campaigns_digest_launched ON public.campaigns USING btree (digest_i
 CREATE INDEX campaigns_due ON public.campaigns USING btree (send_at) WHERE (state = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'held'::text]));
 
 CREATE INDEX campaigns_list_launched ON public.campaigns USING btree (list_id, launched_at) WHERE (state = 'launched'::text);
+
+CREATE INDEX chunks_closed ON public.chunks USING btree (campaign_id) INCLUDE (accepted, failed, suppressed, expired, unknown) WHERE (closed_at IS NOT NULL);
 
 CREATE INDEX chunks_open ON public.chunks USING btree (campaign_id, priority DESC, not_before, id) WHERE (closed_at IS NULL);
 

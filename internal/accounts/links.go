@@ -190,6 +190,11 @@ func (l *Links) apply(ctx context.Context, tx *sqlx.Tx, k Link, n Person, hash s
 	if err := l.people.putPassword(ctx, tx, k.Account.ID, hash, 0); err != nil {
 		return Account{}, err
 	}
+	if k.Purpose == ForReset {
+		if err := revokeAll(ctx, tx, k.Account); err != nil {
+			return Account{}, err
+		}
+	}
 	act := map[Purpose]string{ForInvite: "account.join", ForReset: "account.password"}[k.Purpose]
 	if err := audit.Log(ctx, tx, k.Account.Email, act, subject(k.Account.ID), map[string]any{"by": "link"}); err != nil {
 		return Account{}, err

@@ -202,8 +202,11 @@ func (s *Store) grant(ctx context.Context, tx *sqlx.Tx, id int64, grants Grants)
 // subject names an account in the audit log.
 func subject(id int64) string { return fmt.Sprintf("account %d", id) }
 
-// canonical is what tells accounts apart.
-func canonical(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// canonical is what tells accounts apart. What the database could not hold becomes a character that is in no address: it is looked for,
+// and not found, as any other that nobody has.
+func canonical(email string) string {
+	return strings.ToLower(strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(email, "\ufffd"), "\x00", "\ufffd")))
+}
 
 // checkName brings a person's name in order. Errors: Invalid (field name).
 func checkName(name string) (string, error) {

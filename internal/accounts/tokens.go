@@ -137,3 +137,15 @@ func (t *Tokens) Revoke(ctx context.Context, a Account, id int64) error {
 		return audit.Log(ctx, tx, a.Email, "account.token_revoke", subject(a.ID), map[string]any{"token": id, "name": name})
 	})
 }
+
+// revokeAll ends all tokens of a person. Who needs another password may have shared the old one with somebody who made a token by it.
+func revokeAll(ctx context.Context, tx *sqlx.Tx, a Account) error {
+	var ids []int64
+	if err := tx.SelectContext(ctx, &ids, `UPDATE api_tokens SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id`, a.ID); err != nil {
+		return db.Err(err, "revoke API tokens")
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return audit.Log(ctx, tx, a.Email, "account.token_revoke", subject(a.ID), map[string]any{"tokens": ids, "by": "reset"})
+}

@@ -35,6 +35,9 @@ func (s *Store) fromURL(ctx context.Context, address string, note noting) (a Art
 	if resp.Status != http.StatusOK {
 		return Article{}, false, errs.Field("url", "the page answers with %d %s", resp.Status, http.StatusText(resp.Status))
 	}
+	if isFront(resp.FinalURL) {
+		return Article{}, false, errs.Field("url", "this leads to the front page of the site; paste the address of the story itself")
+	}
 	if known, err := s.byURL(ctx, resp.FinalURL); err != nil || known != nil {
 		return found(known), false, err
 	}
@@ -66,6 +69,12 @@ func parseAnswer(body []byte, contentType, address string, s *Store) (Parsed, er
 		return Parsed{}, err
 	}
 	return p.parsed()
+}
+
+// isFront reports whether an address is that of a site's first page, where other stories stand and none of its own.
+func isFront(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
 }
 
 func sameSite(a, b string) bool {

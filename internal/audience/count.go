@@ -41,15 +41,14 @@ func (s *Store) Count(ctx context.Context, f Frozen, frequency string) (Count, e
 	}
 	args = append([]any{f.List, frequency}, args...)
 	err = s.readOnly(ctx, func(tx *sqlx.Tx) error {
-		const of = `SELECT count(*) FROM mailable m WHERE m.list_id = $1 AND $2::text IN ('', m.frequency)`
-		if err := tx.GetContext(ctx, &c.Of, of, f.List, frequency); err != nil {
+		if err := tx.GetContext(ctx, &c.Of, `SELECT `+subscribers.CountMailable(`$1`, `$2`, `'infinity'`), f.List, frequency); err != nil {
 			return err
 		}
 		if f.Everybody() {
 			c.Readers = c.Of
 			return nil
 		}
-		return tx.GetContext(ctx, &c.Readers, of+` AND `+cond, args...)
+		return tx.GetContext(ctx, &c.Readers, `SELECT count(*) FROM mailable m WHERE m.list_id = $1 AND $2::text IN ('', m.frequency) AND `+cond, args...)
 	})
 	return c, err
 }

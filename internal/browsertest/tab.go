@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a page may take.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Tab is a page of a browser.
 type Tab struct {

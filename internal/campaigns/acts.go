@@ -128,7 +128,8 @@ func shift(t *time.Time, by time.Duration) *time.Time {
 }
 
 // Start sends a campaign now: who starts it approves it, its stories are re-read, and it is launched. Started twice, it is
-// launched once and the second is a Conflict; but when it is the clock that is quicker, it was started. Errors: NotFound;
+// launched once, and the second is a Conflict; but where it had been approved and is launched with that approval by whoever is
+// quicker, mostly the clock, it was started. Errors: NotFound;
 // Invalid with all that stands in the way; Conflict when it is past starting, or when a story has changed and a person should look again.
 func (s *Service) Start(ctx context.Context, id int64, who string, force bool) (Campaign, error) {
 	return s.start(ctx, id, Assent{Who: who, Force: force})
@@ -178,7 +179,7 @@ func (s *Service) start(ctx context.Context, id int64, a Assent) (Campaign, erro
 		return audit.Log(ctx, tx, a.Who, "campaign.start", auditName(id), map[string]any{"hash": p.hash, "forced": a.Force, "readers": p.confirmed()})
 	})
 	if errors.Is(err, errMoved) {
-		return s.launchedByClock(ctx, c)
+		return s.launchedMeanwhile(ctx, c)
 	} else if err != nil {
 		return c, err
 	}
@@ -199,9 +200,9 @@ func (s *Service) start(ctx context.Context, id int64, a Assent) (Campaign, erro
 	return c, conflict(c, "it was not launched: "+c.Reason)
 }
 
-// launchedByClock returns a campaign that was approved when it was read and that the clock has launched since with that approval:
-// who starts it meanwhile has what they want. Otherwise it is errMoved.
-func (s *Service) launchedByClock(ctx context.Context, was Campaign) (Campaign, error) {
+// launchedMeanwhile returns a campaign that was approved when it was read and that the clock, or another person, has launched since
+// with that approval: who starts it has what they want. Otherwise it is errMoved.
+func (s *Service) launchedMeanwhile(ctx context.Context, was Campaign) (Campaign, error) {
 	c, err := s.Campaign(ctx, was.ID)
 	if err != nil {
 		return was, err
@@ -241,7 +242,7 @@ func (s *Service) Hold(ctx context.Context, id int64, reason, who string) (Campa
 		if !c.open() {
 			return conflict(c, "it cannot be held; a send that has begun is paused")
 		}
-		return change(ctx, tx, c, s.Now(), `state = 'held', reason = $4`, reason)
+		return change(ctx, tx, c, s.Now(), `state = 'held', reason = $4, check_until = NULL`, reason)
 	}, map[string]any{"reason": reason})
 }
 

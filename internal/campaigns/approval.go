@@ -105,7 +105,7 @@ func (r *Reviews) agree(ctx context.Context, c Campaign, p *prepared, who string
 }
 
 // alone says why one person is not enough to approve a campaign, or nothing. With four eyes, whoever has changed it since its last
-// approval needs another: somebody who has not, or, where all have, somebody who agreed to the very same content.
+// approval, or wrote its recipe since somebody else approved an edition of it, needs another: somebody who has not, or, where all have, somebody who agreed to the very same content.
 func (r *Reviews) alone(ctx context.Context, tx *sqlx.Tx, c Campaign, p *prepared, who string) (why, err error) {
 	set, err := r.settings(ctx, tx, c.ListID)
 	if err != nil || !set.FourEyes {
@@ -115,6 +115,11 @@ func (r *Reviews) alone(ctx context.Context, tx *sqlx.Tx, c Campaign, p *prepare
 	if err := tx.SelectContext(ctx, &hands, `SELECT who FROM campaign_hands WHERE campaign_id = $1 ORDER BY at, who`, c.ID); err != nil {
 		return nil, db.Err(err, "read who changed the campaign")
 	}
+	authors, err := recipeAuthors(ctx, tx, c)
+	if err != nil {
+		return nil, err
+	}
+	hands = append(hands, authors...)
 	switch {
 	case len(hands) == 0:
 		return nil, nil
@@ -136,8 +141,20 @@ func (r *Reviews) alone(ctx context.Context, tx *sqlx.Tx, c Campaign, p *prepare
 		c.ID, who, p.hash, p.aimed.hash, r.svc.Now()); err != nil {
 		return nil, db.Err(err, "note an agreement")
 	}
-	return errs.New(errs.Denied, "This list asks for four eyes, and you have changed this campaign yourself: somebody else has to approve it. Your agreement is noted. "+
+	return errs.New(errs.Denied, "This list asks for four eyes, and you have changed this campaign or its recipe yourself: somebody else has to approve it. Your agreement is noted. "+
 		"Who works alone can have four eyes switched off in the review settings of the list."), audit.Log(ctx, tx, who, "campaign.sign", auditName(c.ID), map[string]any{"hash": p.hash})
+}
+
+// recipeAuthors returns who has written the recipe of a campaign without anybody else having approved an edition of it since: what stands
+// in a recipe, such as its introduction, goes out as much as what is written into an edition.
+func recipeAuthors(ctx context.Context, tx *sqlx.Tx, c Campaign) (who []string, err error) {
+	if c.DigestID == nil {
+		return nil, nil
+	}
+	err = tx.SelectContext(ctx, &who, `SELECT DISTINCT l.actor FROM digests d JOIN audit_log l ON l.subject = 'digest ' || d.slug AND l.action IN ('digest.create', 'digest.update')
+		WHERE d.id = $1 AND NOT EXISTS (SELECT FROM campaigns e WHERE e.digest_id = d.id AND e.composed_at > l.at AND e.approved_at IS NOT NULL
+			AND e.approved_by NOT IN ('', $2) AND lower(e.approved_by) <> lower(l.actor)) ORDER BY l.actor`, *c.DigestID, bySchedule)
+	return who, db.Err(err, "read who wrote the recipe")
 }
 
 func containsFold(list []string, s string) bool {

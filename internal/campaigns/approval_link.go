@@ -60,6 +60,10 @@ func (r *Reviews) OpenLink(ctx context.Context, token string) (l Link, err error
 		}
 	}
 	now, c := r.svc.Now(), l.Campaign
+	holder, err := r.heldBy(ctx, c, proof.SentAt, l.Who)
+	if err != nil {
+		return l, err
+	}
 	allowed := containsFold(approvers, proof.Address)
 	switch err := r.svc.approvable(c, l.Stale != ""); {
 	case !allowed:
@@ -68,12 +72,28 @@ func (r *Reviews) OpenLink(ctx context.Context, token string) (l Link, err error
 		l.Why = "This link has expired: it was good for three days."
 	case err != nil:
 		l.Why = errs.Public(err) + "."
+	case holder != "":
+		l.Why = "It was held by " + holder + " since this proof was sent, so it cannot be approved by this link. Log in to approve it all the same, or ask for a new proof."
 	case l.Content != l.content || string(l.audienceHash) != string(l.audience):
 		l.Why = "The campaign has been changed since this proof was sent, so it cannot be approved by this link. Look at it as it is now, or ask for a new proof."
 	}
 	l.MayApprove = l.Why == ""
 	l.MayHold = allowed && now.Sub(proof.SentAt) < LinkLife && c.open()
 	return l, nil
+}
+
+// heldBy returns who else holds a campaign since a proof of it was sent: a link that somebody has kept, or passed on, does not overrule a
+// person who has stopped it. What the clock holds, for want of an approval, it may still approve.
+func (r *Reviews) heldBy(ctx context.Context, c Campaign, sent time.Time, who string) (holder string, err error) {
+	if c.State != Held || !c.UpdatedAt.After(sent) {
+		return "", nil
+	}
+	err = r.svc.DB.GetContext(ctx, &holder, `SELECT actor FROM audit_log WHERE subject = $1 AND action = 'campaign.hold' AND lower(actor) <> lower($2)
+		ORDER BY id DESC LIMIT 1`, auditName(c.ID), who)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return holder, db.Err(err, "read who holds the campaign")
 }
 
 // ApproveByLink approves the campaign of a link in a proof, in the name of whom it was mailed to and exactly as that proof showed it.

@@ -286,3 +286,26 @@ func TestReminder(t *testing.T) {
 	r.exec(`UPDATE campaigns SET approval_due_at = $1`, utc(t, "2026-11-21 10:46"))
 	remind("2026-11-21 10:45", 2)
 }
+
+// SEC-26: a link to approve that somebody kept does not overrule another person who has held the campaign since.
+func TestLinkAfterHold(t *testing.T) {
+	t.Parallel()
+	r, c := waiting(t, "Cranes move", "Ferry late")
+	r.editors("ines@example.com", "jonas@example.com")
+	kept := r.proofTo(c.ID, "ines@example.com")
+	if _, err := r.Reviews.ApproveByLink(t.Context(), kept, Assent{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Add(int64(time.Minute))
+	if _, err := r.Hold(t.Context(), c.ID, "the numbers are wrong", "jonas@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reviews.ApproveByLink(t.Context(), kept, Assent{Force: true}); errs.KindOf(err) != errs.Conflict || !strings.Contains(errs.Public(err), "held by jonas@example.com") {
+		t.Errorf("the link from before: %v", err)
+	}
+	r.want(r.get(c.ID), Held, "the numbers are wrong")
+	r.clock.Add(int64(time.Minute))
+	if _, err := r.Reviews.ApproveByLink(t.Context(), r.proofTo(c.ID, "ines@example.com"), Assent{Force: true}); err != nil {
+		t.Errorf("that of a proof from after it: %v", err)
+	}
+}

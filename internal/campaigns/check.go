@@ -60,7 +60,9 @@ func (s *Service) lookAgain(ctx context.Context, c Campaign, r *TickReport) erro
 		return err
 	}
 	if len(f.gone) == 0 && len(f.now) == 0 {
-		res, err := s.DB.ExecContext(ctx, `UPDATE campaigns SET checked_at = $3, check_until = NULL WHERE id = $1 AND version = $2`, c.ID, c.Version, s.Now())
+		// What is due is launched next: until then nobody starts it once more.
+		res, err := s.DB.ExecContext(ctx, `UPDATE campaigns SET checked_at = $3, check_until = CASE WHEN send_at <= $3 THEN check_until END
+			WHERE id = $1 AND version = $2`, c.ID, c.Version, s.Now())
 		return oneRow(res, err)
 	}
 	if c.ApprovedBy == bySchedule && c.EditedAt == nil && c.DigestID != nil && c.ComposedTo != nil {

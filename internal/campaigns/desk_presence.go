@@ -52,7 +52,7 @@ func (k *Desk) Here(ctx context.Context, id int64, who, block string) ([]Present
 func (k *Desk) mark(ctx context.Context, id int64) error {
 	var stale bool
 	err := k.svc.DB.GetContext(ctx, &stale, `SELECT state IN ('draft', 'in_review', 'approved', 'held') AND version IS DISTINCT FROM
-		(SELECT version FROM campaign_revisions r WHERE r.campaign_id = c.id ORDER BY r.id DESC LIMIT 1) FROM campaigns c WHERE id = $1`, id)
+		(SELECT greatest(version, looked) FROM campaign_revisions r WHERE r.campaign_id = c.id ORDER BY r.id DESC LIMIT 1) FROM campaigns c WHERE id = $1`, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return errs.New(errs.NotFound, "there is no campaign %d", id)
 	}
@@ -74,8 +74,13 @@ func (k *Desk) mark(ctx context.Context, id int64) error {
 		if now.Picked, err = loadPicked(ctx, tx, id); err != nil {
 			return err
 		}
-		_, err = k.baseline(ctx, tx, c, now)
-		return err
+		last, err := k.baseline(ctx, tx, c, now)
+		if err != nil || last.Version == c.Version {
+			return err
+		}
+		// An approval, say, raised the version and left the content: noted, the next one who is here need not look.
+		_, err = tx.ExecContext(ctx, `UPDATE campaign_revisions SET looked = $2 WHERE id = $1`, last.ID, c.Version)
+		return db.Err(err, "note that the history was looked at")
 	})
 }
 

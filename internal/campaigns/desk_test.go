@@ -442,7 +442,24 @@ func TestDeskPresence(t *testing.T) {
 	if _, err := b.Desk.Here(t.Context(), b.c.ID, "Ada", b.section); err != nil {
 		t.Fatal(err)
 	}
-	// What she has before her is known from then on: a new time of the send is no change of it.
+	// What she has before her is known from then on, and not looked at again while it is the same; nor is it new to the history.
+	versions := b.number(`SELECT count(*) FROM campaign_revisions`)
+	if _, err := b.Schedule(t.Context(), b.c.ID, b.now().Add(23*time.Hour), "Ed"); err != nil {
+		t.Fatal(err)
+	}
+	for n := range int64(3) {
+		row := b.number(`SELECT xmax::text::bigint FROM campaigns WHERE id = $1`, b.c.ID) // who locked it last
+		if _, err := b.Desk.Here(t.Context(), b.c.ID, "Ada", b.section); err != nil {
+			t.Fatal(err)
+		}
+		if locked := row != b.number(`SELECT xmax::text::bigint FROM campaigns WHERE id = $1`, b.c.ID); locked != (n == 0) {
+			t.Errorf("heartbeat %d after a change of the time locked the campaign: %t", n, locked)
+		}
+	}
+	if n := b.number(`SELECT count(*) FROM campaign_revisions`); n != versions {
+		t.Errorf("%d revisions, there were %d", n, versions)
+	}
+	// A new time of the send is no change of it.
 	old := b.get(b.c.ID).Version
 	if _, err := b.Schedule(t.Context(), b.c.ID, b.now().Add(24*time.Hour), "Ed"); err != nil {
 		t.Fatal(err)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"mailer/internal/audit"
 	"mailer/internal/db"
@@ -36,11 +36,12 @@ type Fix struct {
 	ReleasedAt *time.Time `db:"released_at" json:"released_at,omitempty"`
 	Reached    *int64     `db:"reached" json:"readers,omitempty"` // of the audience when it was put in place
 
+	Hands  pq.StringArray `db:"hands" json:"hands"` // all who have written any part of it
 	Data   []byte         `db:"blocks" json:"-"`
 	Blocks []render.Block `db:"-" json:"blocks"`
 }
 
-const selectFix = `SELECT id, campaign_id, version, subject, preheader, blocks, edited_by, edited_at, released_by, released_at, reached FROM campaign_fixes`
+const selectFix = `SELECT id, campaign_id, version, subject, preheader, blocks, edited_by, edited_at, hands, released_by, released_at, reached FROM campaign_fixes`
 
 // Open returns the fix that is being written of a launched campaign; where there is none, what it would begin with. Errors: NotFound;
 // Conflict when the campaign was not launched.
@@ -108,10 +109,11 @@ func (f *Fixes) Write(ctx context.Context, fix Fix, who string) (Fix, error) {
 		}
 		now := f.svc.Now()
 		if was.ID == 0 {
-			_, err = tx.ExecContext(ctx, `INSERT INTO campaign_fixes (campaign_id, subject, preheader, blocks, edited_by, edited_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			_, err = tx.ExecContext(ctx, `INSERT INTO campaign_fixes (campaign_id, subject, preheader, blocks, edited_by, edited_at, hands) VALUES ($1, $2, $3, $4, $5, $6, ARRAY[$5::text])`,
 				fix.Campaign, fix.Subject, fix.Preheader, string(data), who, now)
 		} else {
-			_, err = tx.ExecContext(ctx, `UPDATE campaign_fixes SET version = version + 1, subject = $2, preheader = $3, blocks = $4, edited_by = $5, edited_at = $6 WHERE id = $1`,
+			_, err = tx.ExecContext(ctx, `UPDATE campaign_fixes SET version = version + 1, subject = $2, preheader = $3, blocks = $4, edited_by = $5, edited_at = $6,
+				hands = CASE WHEN $5::text = ANY (hands) THEN hands ELSE hands || $5::text END WHERE id = $1`,
 				was.ID, fix.Subject, fix.Preheader, string(data), who, now)
 		}
 		if err != nil {
@@ -261,8 +263,10 @@ func (f *Fixes) put(ctx context.Context, tx *sqlx.Tx, fix Fix, p *prepared, who 
 	if err != nil {
 		return err
 	}
-	if set.FourEyes && strings.EqualFold(was.EditedBy, who) {
-		return errs.New(errs.Denied, "This list asks for four eyes, and you have written this fix yourself: somebody else has to put it in place.")
+	// Not the last writer alone: else a colleague's comma would make one's own words theirs.
+	if set.FourEyes && containsFold(append(was.Hands, was.EditedBy), who) {
+		return errs.New(errs.Denied, "This list asks for four eyes, and you have written this fix, or some of it, yourself: somebody else has to put it in place. "+
+			"Where all who may have written some of it, drop it and let one of you write it anew.")
 	}
 	reach, err := delivery.NewFixes(f.svc.Delivery).PutTx(ctx, tx, c.ID, delivery.Message{Compiled: p.printed.compiled, WebHTML: p.printed.out.Web})
 	if err != nil {

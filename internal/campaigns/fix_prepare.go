@@ -32,15 +32,7 @@ func (f *Fixes) prepare(ctx context.Context, c Campaign, fix Fix) (p prepared, e
 		return p, err
 	}
 	p.checkTopics()
-	p.printed, err = s.print(c, p.content, p.groups, p.list, s.Now(), forSend, true)
-	if k := errs.KindOf(err); k == errs.Invalid || k == errs.Config {
-		p.add(Refused, "message", "%s", errs.Public(err))
-		return p, nil
-	} else if err != nil {
-		return p, err
-	}
-	s.checkPrint(&p)
-	return p, nil
+	return p, s.checkPrinted(c, &p)
 }
 
 // groups are those of a launched campaign: a reader's delivery names them, so they mean in a fix what they meant then.

@@ -86,6 +86,19 @@ func TestFixOfCampaign(t *testing.T) {
 	if _, err := fixes.Release(t.Context(), id, Assent{Who: "writer", Content: look.Content}); errs.KindOf(err) != errs.Denied {
 		t.Errorf("SEC-26: released with two eyes: %v", err)
 	}
+	// Nor by a comma of a colleague.
+	fix.Preheader = "And a comma, too"
+	if fix, err = fixes.Write(t.Context(), fix, "colleague"); err != nil || fix.EditedBy != "colleague" {
+		t.Fatal(err, fix.EditedBy)
+	}
+	if look, err = fixes.Look(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"WRITER", "colleague"} {
+		if _, err := fixes.Release(t.Context(), id, Assent{Who: who, Content: look.Content}); errs.KindOf(err) != errs.Denied {
+			t.Errorf("SEC-26: a fix with words of %s was released by them: %v", who, err)
+		}
+	}
 	if _, err := fixes.Release(t.Context(), id, Assent{Who: "ed", Content: look.Content}); err != nil {
 		t.Fatal(err)
 	}

@@ -121,6 +121,36 @@ func TestFourEyes(t *testing.T) {
 		r.tick("2026-11-21 06:00")
 		r.want(r.edition("2026-11-21T07:00"), Held, "it was changed by ines@example.com")
 	})
+	t.Run("the words of a recipe", func(t *testing.T) {
+		t.Parallel()
+		r := newRoom(t, "2026-11-20 12:00")
+		r.editors("ines@example.com", "jonas@example.com")
+		if err := r.Reviews.SetFourEyes(t.Context(), r.list.ID, true, "owner"); err != nil {
+			t.Fatal(err)
+		}
+		rec := r.recipe("intro = \"Send me money.\"\n[clock]\nno_approval = \"send\"")
+		if _, err := r.Digests.Create(t.Context(), rec, "ines@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		// The audit log goes by the clock of the database.
+		r.exec(`ALTER TABLE audit_log DISABLE TRIGGER USER`)
+		r.exec(`UPDATE audit_log SET at = '2026-11-20 12:00Z' WHERE action = 'digest.create'`)
+		r.story("Cranes move", "2026-11-21 03:00")
+		r.story("Ferry late", "2026-11-22 03:00")
+		r.reader("ada@example.com", false)
+		r.tick("2026-11-21 05:00")
+		r.tick("2026-11-21 06:00")
+		first := r.edition("2026-11-21T07:00")
+		r.want(first, Held, "it was changed by ines@example.com")
+		alone(r, first.ID, "ines@example.com")
+		if _, err := r.Start(t.Context(), first.ID, "jonas@example.com", true); err != nil {
+			t.Fatal(err)
+		}
+		// Somebody else has let the recipe go out: from now on the clock does.
+		r.tick("2026-11-22 05:00")
+		r.tick("2026-11-22 06:00")
+		r.want(r.edition("2026-11-22T07:00"), Launched, "")
+	})
 	t.Run("switched off", func(t *testing.T) {
 		t.Parallel()
 		r, c := setUp(t)

@@ -92,7 +92,7 @@ func (s *Service) launch(ctx context.Context, c Campaign, r *TickReport) (err er
 	}
 	if errors.Is(err, errTwice) {
 		// Checked again at once, it is left out of this one.
-		_, err = s.DB.ExecContext(ctx, `UPDATE campaigns SET checked_at = NULL WHERE id = $1 AND version = $2`, c.ID, c.Version)
+		_, err = s.DB.ExecContext(ctx, `UPDATE campaigns SET checked_at = NULL, check_until = NULL WHERE id = $1 AND version = $2`, c.ID, c.Version)
 		return db.Err(err, "look at the campaign again")
 	}
 	return counted(&r.Launched, err)

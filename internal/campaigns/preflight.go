@@ -64,6 +64,9 @@ func (p *prepared) at(where Place, level, code, format string, args ...any) {
 func (p *prepared) find(found Problem) {
 	if found.Advice == "" {
 		found.Advice = adviceOn[found.Code]
+		if found.Code == "stories" && found.Level == Refused {
+			found.Advice = "Add a story: without any, nothing goes out."
+		}
 	}
 	if found.Where == nil {
 		found.Where = placeOf(found.Code)
@@ -146,16 +149,20 @@ func (s *Service) prepare(ctx context.Context, c Campaign) (p prepared, err erro
 		return p, err
 	}
 	p.checkTopics()
-	// Forced here: a size is for people to judge, below.
+	return p, s.checkPrinted(c, &p)
+}
+
+// checkPrinted renders what is prepared, and checks what comes of it. A size is for people to judge, so it does not keep it from being rendered.
+func (s *Service) checkPrinted(c Campaign, p *prepared) (err error) {
 	p.printed, err = s.print(c, p.content, p.groups, p.list, s.Now(), forSend, true)
 	if k := errs.KindOf(err); k == errs.Invalid || k == errs.Config {
 		p.add(Refused, "message", "%s", errs.Public(err))
-		return p, nil
+		return nil
 	} else if err != nil {
-		return p, err
+		return err
 	}
-	s.checkPrint(&p)
-	return p, nil
+	s.checkPrint(p)
+	return nil
 }
 
 // checkList refuses a list that does not say who sends (MSG-34: CASL section 6(2), CAN-SPAM 7704(a)(5)).
@@ -210,6 +217,8 @@ func (p *prepared) checkContent(c Campaign) {
 		p.checkPhoto(at, "the photo of “"+clip(s.Title, 60)+"”", s.Image)
 	}
 	switch n := utf8.RuneCountInString(ct.Preheader); {
+	case n == 0:
+		p.add(Noted, "preheader", "the preheader is made of the stories, since none was written")
 	case n < minPreheader || n > maxPreheader:
 		p.add(Noted, "preheader", "the preheader has %d characters; %d to %d show best beside the subject", n, minPreheader, maxPreheader)
 	case len(stories) > 0 && strings.HasPrefix(ct.Preheader, stories[0].Title):

@@ -11,6 +11,7 @@ import (
 	"mailer/internal/db"
 	"mailer/internal/delivery"
 	"mailer/internal/errs"
+	"mailer/internal/subscribers"
 )
 
 // What is usual is the median of the last sendsBack sends, of at least fewest. An audience is far from it when it is farMore times as
@@ -20,6 +21,8 @@ const (
 	fewest    = 3
 	farMore   = 2
 	fewAtMost = 100
+
+	countedUpTo = 50_000 // readers: of more the list's tally is taken, which knows pauses not at all and suppressions as of some hours ago
 )
 
 // checkUsual compares the audience of a campaign with that of the sends before it. One that is far larger goes out only when a
@@ -97,6 +100,16 @@ func (r *Reviews) count(ctx context.Context, c Campaign, p *prepared) (*audience
 	}
 	if frequency == delivery.FrequencyAll {
 		frequency = ""
+	}
+	if p.aimed.none() && frequency == "" {
+		// A large list is not counted each time that somebody looks at the review of a mail to all of it.
+		tally, err := subscribers.NewTallies(s.DB, s.Now).Of(ctx, c.ListID)
+		if err != nil {
+			return nil, err
+		}
+		if n := tally.Readers(); tally.LookedAt != nil && n > countedUpTo {
+			return &audience.Count{Readers: n, Of: n}, nil
+		}
 	}
 	n, err := s.Audience.Count(ctx, rule, frequency)
 	if errs.KindOf(err) == errs.Unavailable && ctx.Err() == nil {

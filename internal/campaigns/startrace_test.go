@@ -47,6 +47,26 @@ func TestStartAndTheClock(t *testing.T) {
 			}
 		})
 	}
+	t.Run("started by another between the check and the launch", func(t *testing.T) {
+		t.Parallel()
+		r, c := waiting(t, "Cranes move")
+		racing, late := r.another(), false
+		racing.Now = func() time.Time {
+			if !late && r.number(`SELECT count(*) FROM campaigns WHERE id = $1 AND state = 'approved' AND checked_at IS NOT NULL`, c.ID) == 1 {
+				late = true
+				if _, err := r.Start(t.Context(), c.ID, "another", false); errs.KindOf(err) != errs.Conflict {
+					t.Errorf("started once more: %v", err)
+				}
+			}
+			return r.now()
+		}
+		if got, err := racing.Start(t.Context(), c.ID, "ed", false); err != nil || got.State != Launched || got.ApprovedBy != "ed" || !late {
+			t.Errorf("started: %s, approved by %s, %v; the other came: %t", got.State, got.ApprovedBy, err, late)
+		}
+		if n := r.number(`SELECT count(*) FROM audit_log WHERE action = 'campaign.start'`); n != 1 {
+			t.Errorf("%d starts", n)
+		}
+	})
 	t.Run("changed by a person meanwhile", func(t *testing.T) {
 		t.Parallel()
 		r, c := waiting(t, "Cranes move")

@@ -139,7 +139,7 @@ func counted(n *int, err error) error {
 // finish moves a campaign to a state by the clock, with the reason for people.
 func (s *Service) finish(ctx context.Context, c Campaign, state, reason string) error {
 	return db.InTx(ctx, s.DB, func(tx *sqlx.Tx) error {
-		if err := change(ctx, tx, c, s.Now(), `state = $4, reason = $5`, state, reason); err != nil {
+		if err := change(ctx, tx, c, s.Now(), `state = $4, reason = $5, check_until = NULL`, state, reason); err != nil {
 			return err
 		}
 		return audit.Log(ctx, tx, bySchedule, "campaign."+state, auditName(c.ID), map[string]any{"from": c.State, "reason": reason})

@@ -241,6 +241,17 @@ func (s *Store) step(send audience) (statement, error) {
 // readers are the named queries of a statement that end with "shown": who is in the audience of a send, by where and end, with the
 // groups of the message that they get.
 func (s *Store) readers(q *statement, send audience, where, end string) (string, error) {
+	batch, err := s.batch(q, send, where, end)
+	if err != nil {
+		return "", err
+	}
+	return `batch AS MATERIALIZED (` + batch + `
+	)` + send.shown(q), nil
+}
+
+// batch is the query of those whom a send may go to, with the groups of the message that they would get if they had had none of its
+// stories.
+func (s *Store) batch(q *statement, send audience, where, end string) (string, error) {
 	groups := fmt.Sprintf(`CASE WHEN m.supporter THEN %s::bigint ELSE %s::bigint END`, q.arg(send.Supporter), q.arg(send.Groups))
 	if send.TopicGroups != 0 {
 		groups = fmt.Sprintf(`(%s | ((~m.topics_off << 2) & %s::bigint))`, groups, q.arg(send.TopicGroups))
@@ -262,12 +273,10 @@ func (s *Store) readers(q *statement, send audience, where, end string) (string,
 		}
 		conditions = append(conditions, rule)
 	}
-	text := `batch AS MATERIALIZED (
+	return `
 		SELECT m.shuffle, m.subscriber_id, m.wire, m.provider, m.name, ` + groups + ` AS groups
 		FROM mailable m
-		WHERE ` + strings.Join(conditions, " AND ") + end + `
-	)`
-	return text + send.shown(q), nil
+		WHERE ` + strings.Join(conditions, " AND ") + end, nil
 }
 
 // int64s is a list of groups as SQL takes it.

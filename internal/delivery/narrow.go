@@ -119,13 +119,16 @@ func (n *narrowing) fault(err error) error {
 	return err
 }
 
+// hides reports whether some of a batch may have nothing left to read.
+func (n *narrowing) hides() bool { return len(n.repeats) > 0 || len(n.Stories) > 0 }
+
 // shown are the named queries that make "shown" of "batch": each reader with the groups that remain, without those for whom no
 // story does.
 //
 // Who has had a story is told by the deliveries of the earlier campaigns, all of the batch at once: a delivery that carried it and did not
 // come to nothing. Of a send that was given up only what was tried counts.
 func (n *narrowing) shown(q *statement) string {
-	if len(n.repeats) == 0 && len(n.Stories) == 0 {
+	if !n.hides() {
 		return `, shown AS (SELECT * FROM batch)`
 	}
 	seen, off := "", "0"

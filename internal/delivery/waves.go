@@ -10,6 +10,7 @@ import (
 
 	"mailer/internal/db"
 	"mailer/internal/errs"
+	"mailer/internal/subscribers"
 )
 
 // MaxLate is how long after its launch a campaign may still be sent to late joiners: stale news is worse than none.
@@ -155,10 +156,30 @@ func (s *Store) countShown(ctx context.Context, tx *sqlx.Tx, send audience) (n i
 		return 0, db.Err(err, "count the readers")
 	}
 	var q statement
-	readers, err := s.readers(&q, send, "", "")
+	q.sql, err = s.countSQL(&q, send)
 	if err != nil {
 		return 0, err
 	}
-	err = tx.GetContext(ctx, &n, `WITH `+readers+` SELECT count(*) FROM shown`, q.args...)
+	err = tx.GetContext(ctx, &n, q.sql, q.args...)
 	return n, send.fault(db.Err(err, "count the readers"))
+}
+
+// countSQL counts an audience. Where everybody of the batch is shown nothing of it need be kept, so that Postgres may count it in
+// parallel; and where nobody is narrowed out there is a shorter way still.
+func (s *Store) countSQL(q *statement, send audience) (string, error) {
+	if !send.hides() && len(send.Rule) == 0 && send.Wave <= 1 {
+		hears := send.Frequency
+		if hears == FrequencyAll {
+			hears = ""
+		}
+		return `SELECT ` + subscribers.CountMailable(q.arg(send.List), q.arg(hears), q.arg(send.AsOf)), nil
+	}
+	batch, err := s.batch(q, send, "", "")
+	if err != nil {
+		return "", err
+	}
+	if !send.hides() {
+		return `SELECT count(*) FROM (` + batch + `) b`, nil
+	}
+	return `WITH batch AS MATERIALIZED (` + batch + `)` + send.shown(q) + ` SELECT count(*) FROM shown`, nil
 }

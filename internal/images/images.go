@@ -81,8 +81,8 @@ func (s *Store) Add(ctx context.Context, u Upload, who string) (Image, error) {
 		Name: words(path.Base(strings.ReplaceAll(u.Name, `\`, "/")), 120), Alt: words(u.Alt, 300), Credit: words(u.Credit, 120), Who: who}
 	err = db.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
 		const q = `INSERT INTO images (hash, kind, width, height, size, data, name, alt, credit, who) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-			ON CONFLICT (hash) DO UPDATE SET removed_at = NULL, data = excluded.data, alt = coalesce(nullif(excluded.alt, ''), images.alt),
-				credit = coalesce(nullif(excluded.credit, ''), images.credit)
+			ON CONFLICT (hash) DO UPDATE SET removed_at = NULL, data = excluded.data, alt = coalesce(nullif(images.alt, ''), excluded.alt),
+				credit = coalesce(nullif(images.credit, ''), excluded.credit)
 			RETURNING ` + columns
 		if err := tx.GetContext(ctx, &img, q, img.Hash, img.Kind, img.Width, img.Height, img.Size, clean.Data, img.Name, img.Alt, img.Credit, who); err != nil {
 			return db.Err(err, "keep the picture")

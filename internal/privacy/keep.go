@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"mailer/internal/campaigns"
 	"mailer/internal/feedback"
 	"mailer/internal/outbox"
 )
@@ -22,6 +23,9 @@ type Keep struct {
 
 // keepLeaves is how long a leave is looked at by running sends, when none of them is older.
 const keepLeaves = 30 * 24 * time.Hour
+
+// keepHistories is how long after the end of a campaign it is kept how it was written, and by whom.
+const keepHistories = 90 * 24 * time.Hour
 
 const (
 	batch  = 1000             // rows that go in one transaction
@@ -54,6 +58,9 @@ func (s *Service) rules() []rule {
 		}},
 		{"evidence of erased readers", s.Keep.Evidence, k.ForgetKept},
 		{"finished erasures", s.Keep.Evidence, s.pruneErasures},
+		{"histories of campaigns", keepHistories, func(ctx context.Context, before time.Time, limit int) (int64, error) {
+			return campaigns.PruneDesk(ctx, s.DB, before, limit)
+		}},
 		{"notes of leaves", keepLeaves, s.pruneLeaves},
 		{"partitions of deliveries", s.Keep.Deliveries, func(ctx context.Context, _ time.Time, _ int) (int64, error) {
 			n, err := s.Delivery.DropOld(ctx, s.Keep.Deliveries)

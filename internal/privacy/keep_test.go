@@ -112,6 +112,11 @@ func TestRetention(t *testing.T) {
 	}
 	r.exec(`INSERT INTO outbox (dedupe_key, kind, envelope_from, recipient, data, created_at) VALUES ('waits', 'letter', 'b@p.org', 'x@example.org', 'x', now() - interval '90 days')`)
 	r.exec(`INSERT INTO leaves (subscriber_id, at) VALUES (1, now() - interval '31 days'), (1, now() - interval '29 days')`)
+	for n, days := range []int{89, 91} {
+		r.exec(`INSERT INTO campaigns (id, list_id, edition, name, template, subject, state, launched_at, approved_hash) OVERRIDING SYSTEM VALUE
+			VALUES ($1, 1, 'manual-' || $1::bigint, 'x', 'digest', 'x', 'launched', now() - $2 * interval '1 day', '')`, n+1, days)
+		r.exec(`INSERT INTO campaign_revisions (campaign_id, first_version, version, account, begun_at, at, what, content) VALUES ($1, 1, 1, 'ed@example.org', now(), now(), 'x', '{}')`, n+1)
+	}
 	r.tidy()
 	var rows []struct {
 		Source  string `db:"source"`
@@ -127,13 +132,13 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%s became %q, want %q", row.Source, row.Network, want[row.Source])
 		}
 	}
-	for table, left := range map[string]int64{"outbox": 2, "inbound": 1, "address_changes": 1, "confirm_asks": 1, "leaves": 1} {
+	for table, left := range map[string]int64{"outbox": 2, "inbound": 1, "address_changes": 1, "confirm_asks": 1, "leaves": 1, "campaign_revisions": 1} {
 		if n := r.count(`SELECT count(*) FROM ` + table); n != left {
 			t.Errorf("%d left in %s, want %d", n, table, left)
 		}
 	}
 	log := r.log.String()
-	for _, line := range []string{`what=letters rows=1`, `what="full networks" rows=`, `what=networks rows=2`, `what="mails that came back" rows=1`} {
+	for _, line := range []string{`what=letters rows=1`, `what="full networks" rows=`, `what=networks rows=2`, `what="histories of campaigns" rows=1`, `what="mails that came back" rows=1`} {
 		if !strings.Contains(log, line) {
 			t.Errorf("the log does not say %s:\n%s", line, log)
 		}

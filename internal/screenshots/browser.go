@@ -32,6 +32,7 @@ type Shot struct {
 	NoStyle  bool    // as in clients that drop the style element
 	NoImages bool    // as in clients that load no images
 	Cut      int     // height in CSS pixels at which the picture ends; 0: all of the page
+	Settle   bool    // the page fills itself by script: give it a moment
 }
 
 // Browser is a Chromium that serves and photographs pages.
@@ -103,6 +104,9 @@ func (b *Browser) Shoot(page string, s Shot) []byte {
 	if err := chromedp.Do(ctx, media, size(500), chromedp.Navigate(page)); err != nil {
 		b.t.Fatal(err)
 	}
+	if s.Settle {
+		time.Sleep(700 * time.Millisecond)
+	}
 	height, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
 	if err != nil {
 		b.t.Fatal(err)
@@ -112,7 +116,7 @@ func (b *Browser) Shoot(page string, s Shot) []byte {
 		b.t.Fatal(err)
 	}
 	if wide > int64(s.Width) {
-		b.t.Errorf("at %d pixels the page is %d wide and has to be scrolled sideways", s.Width, wide)
+		b.t.Errorf("at %d pixels %.80s is %d wide and has to be scrolled sideways", s.Width, page, wide)
 	}
 	if s.Cut > 0 {
 		height = min(height, int64(s.Cut))

@@ -103,8 +103,8 @@ func TestScreenshotDesk(t *testing.T) {
 			t.Errorf("%s: %d", p.path, answer.Status)
 			continue
 		}
-		desktop := Shot{Width: 1280, Cut: 1400, Scale: .75}
-		phone := Shot{Width: 390, Cut: 1400, Dark: true, Scale: .75}
+		desktop := Shot{Width: 1280, Cut: 1400, Scale: .75, Settle: true}
+		phone := Shot{Width: 390, Cut: 1400, Dark: true, Scale: .75, Settle: true}
 		save(t, dir, "desk-"+p.name, Beside(t, ground, 18, b.Shoot(r.Base+p.path, desktop), b.Shoot(r.Base+p.path, phone)))
 	}
 	for _, k := range []string{"login"} {

@@ -34,6 +34,7 @@ type AddRequest struct {
 	Wording   string    // what the person was told, in these words
 	Method    string    // MethodForm or MethodAdmin (empty)
 	Network   string    // of the person, for the consent log
+	Narrow    bool      // leave alone what is known of somebody whom other lists have as well
 
 	Form        int64  // the sign-up form; 0: none
 	FormVersion int    // of its wording
@@ -179,6 +180,13 @@ func upsertPerson(ctx context.Context, tx *sqlx.Tx, a Address, hash []byte, r Ad
 	err = tx.GetContext(ctx, &p, `SELECT `+subscriberColumns+` FROM subscribers s WHERE s.canonical = $1 FOR NO KEY UPDATE OF s`, a.Canonical)
 	if err != nil || created == 1 || r.Method == MethodForm {
 		return p, db.Err(err, "find the subscriber")
+	}
+	if r.Narrow {
+		var elsewhere bool
+		err := tx.GetContext(ctx, &elsewhere, `SELECT EXISTS (SELECT FROM subscriptions WHERE subscriber_id = $1 AND list_id <> $2)`, p.ID, r.ListID)
+		if err != nil || elsewhere {
+			return p, db.Err(err, "look for other lists")
+		}
 	}
 	return updatePerson(ctx, tx, p, r)
 }

@@ -42,12 +42,16 @@ type Desk struct {
 
 	mu   sync.Mutex
 	jobs map[string]*Job // by upload, the latest
+
+	coming map[string]*roomFor // by upload
+
+	mostOfOne, most int64 // bytes; tests set fewer
 }
 
 // NewDesk returns a desk that keeps its files in dir, which is made when the first one comes.
 // What is under way when ctx ends is broken off, and can be resumed.
 func NewDesk(ctx context.Context, store *Store, dir string, now func() time.Time, log *slog.Logger) *Desk {
-	return &Desk{store: store, dir: dir, now: now, log: log, ctx: ctx, jobs: map[string]*Job{}}
+	return &Desk{store: store, dir: dir, now: now, log: log, ctx: ctx, jobs: map[string]*Job{}, mostOfOne: mostBytesOfOne, most: mostBytes, coming: map[string]*roomFor{}}
 }
 
 // Wait returns once nothing is under way any more.
@@ -78,15 +82,12 @@ type Person struct {
 	All  bool
 }
 
-// Receive keeps a file. It is written to the disk as it comes. Errors: errs.Invalid for one that is empty or larger than MaxUpload,
-// errs.Conflict when too many wait.
+// Receive keeps a file. It is written to the disk as it comes. Errors: errs.Invalid for one that is empty, larger than MaxUpload, or more
+// than there is room for with what waits of the same person (2 GB) and of all (8 GB); errs.Conflict when too many wait.
 func (d *Desk) Receive(name string, r io.Reader, who string) (up Upload, err error) {
 	d.Tidy()
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return up, errs.Wrap(err, errs.Unavailable, "the file cannot be kept: the folder for uploads cannot be made")
-	}
-	if all, _ := d.Uploads(Person{All: true}); len(all) >= mostUploads {
-		return up, errs.New(errs.Conflict, "there are %d files already; import or delete some of them first", len(all))
 	}
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails
@@ -95,29 +96,47 @@ func (d *Desk) Receive(name string, r io.Reader, who string) (up Upload, err err
 		return up, err
 	}
 	up = Upload{ID: hex.EncodeToString(id), Name: name, By: who, At: d.now().UTC()}
+	room, err := d.roomFor(up.ID, who)
+	if err != nil {
+		return Upload{}, err
+	}
+	err = d.fill(&up, room, r)
+	err = room.leave(func() error {
+		if err == nil {
+			err = d.save(up)
+		}
+		if err != nil {
+			_ = os.Remove(d.data(up.ID))
+		}
+		return err
+	})
+	if err != nil {
+		return Upload{}, err
+	}
+	return up, nil
+}
+
+// fill writes what comes to the disk.
+func (d *Desk) fill(up *Upload, room *roomFor, r io.Reader) error {
 	f, err := os.OpenFile(d.data(up.ID), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return up, errs.Wrap(err, errs.Unavailable, "the file cannot be kept")
+		return errs.Wrap(err, errs.Unavailable, "the file cannot be kept")
 	}
-	up.Size, err = io.Copy(f, io.LimitReader(r, MaxUpload+1))
+	up.Size, err = io.Copy(io.MultiWriter(room, f), io.LimitReader(r, MaxUpload+1))
 	if cerr := f.Close(); err == nil && cerr != nil {
 		err = errs.Wrap(cerr, errs.Unavailable, "the file cannot be kept; is the disk full?")
 	}
 	switch {
+	case room.full != nil:
+		return room.full
 	case err != nil:
-		err = errs.Wrap(err, errs.Unavailable, "the file did not come in whole; send it again")
+		return errs.Wrap(err, errs.Unavailable, "the file did not come in whole; send it again")
 	case up.Size == 0:
-		err = errs.Field("file", "choose a file; this one is empty")
+		return errs.Field("file", "choose a file; this one is empty")
 	case up.Size > MaxUpload:
-		err = errs.Field("file", "it is larger than %d MB; pack it as ZIP, or import it with: mailer subscribers import", MaxUpload>>20)
-	default:
-		err = d.save(up)
+		return errs.Field("file", "it is larger than %d MB; pack it as ZIP, or import it with: mailer subscribers import", MaxUpload>>20)
 	}
-	if err != nil {
-		_ = os.Remove(d.data(up.ID))
-		return Upload{}, err
-	}
-	return up, nil
+	return nil
 }
 
 func (d *Desk) data(id string) string  { return filepath.Join(d.dir, id+".data") }

@@ -165,6 +165,49 @@ func TestDeskKeepsFiles(t *testing.T) {
 	}
 }
 
+// SEC-14: what waits is bounded, for each person and for all together, with what is still coming; a file that is gone makes room.
+func TestSEC14RoomForUploads(t *testing.T) {
+	t.Parallel()
+	desk := newDesk(t, &rig{}, filepath.Join(t.TempDir(), "imports"), time.Now)
+	desk.mostOfOne, desk.most = 2<<20, 4<<20
+	file := func(kb int) io.Reader { return strings.NewReader(strings.Repeat("a@example.org\n", kb<<10/14)) }
+	receive := func(who string, r io.Reader, full string) (up Upload) {
+		t.Helper()
+		up, err := desk.Receive("a.csv", r, who)
+		if full == "" && err != nil || full != "" && (errs.KindOf(err) != errs.Invalid || !strings.Contains(errs.Public(err), full)) {
+			t.Errorf("SEC-14: %s: %v; want %q", who, err, full)
+		}
+		return up
+	}
+	first := receive("ines", file(1500), "")
+	receive("ines", file(600), "your files that wait here would be more than 2 MB")
+	// Of what is coming not even the half that is here is kept elsewhere yet.
+	r, w := io.Pipe()
+	done := make(chan Upload)
+	go func() { up, _ := desk.Receive("b.csv", r, "otto"); done <- up }()
+	if _, err := io.Copy(w, file(1400)); err != nil {
+		t.Fatal(err)
+	}
+	receive("ada", file(1300), "of all people that wait here would be more than 4 MB")
+	receive("otto", file(700), "your files")
+	w.Close()
+	if up := <-done; up.Size == 0 {
+		t.Error("what was coming, and had room, was refused")
+	}
+	if err := desk.Drop(first.ID, Person{Name: "ines"}); err != nil {
+		t.Fatal(err)
+	}
+	receive("ada", file(300), "")
+	// What a process that was killed has left takes room until it goes.
+	if err := os.WriteFile(desk.data(strings.Repeat("0", 32)), make([]byte, 2300<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	receive("ines", file(600), "of all people")
+	if files, _ := filepath.Glob(desk.data("*")); len(files) != 3 || len(desk.coming) != 0 {
+		t.Errorf("SEC-14: %d files, %d are coming", len(files), len(desk.coming))
+	}
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

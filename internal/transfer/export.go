@@ -18,8 +18,9 @@ const exportPage = 5000
 type ExportOptions struct {
 	// Raw leaves out the apostrophe before what a spreadsheet could take for a formula: for programs, not for people.
 	Raw      bool
-	Who      string           // the person who exports, for the audit log
-	Progress func(rows int64) // called after each page; may be nil
+	Who      string            // the person who exports, for the audit log
+	Known    subscribers.Known // whose attributes may be told; nil: everybody's
+	Progress func(rows int64)  // called after each page; may be nil
 }
 
 // Export writes everybody on a list, also who left and who is suppressed, as CSV that Import takes again: email, name,
@@ -38,7 +39,7 @@ func (s *Store) Export(ctx context.Context, list int64, w io.Writer, o ExportOpt
 		return err
 	}
 	members := s.subs.Members()
-	attributes, err := members.AttributeNames(ctx, list)
+	attributes, err := members.AttributeNames(ctx, list, o.Known)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (s *Store) Export(ctx context.Context, list int64, w io.Writer, o ExportOpt
 	}
 	out.Write(append(header, attributes...))
 	for after, rows := int64(0), int64(0); ; {
-		page, err := members.After(ctx, list, after, exportPage)
+		page, err := members.After(ctx, list, o.Known, after, exportPage)
 		if err != nil {
 			return err
 		}

@@ -60,16 +60,23 @@ func (d *Desk) Look(id string, p Person) (look Look, err error) {
 	return look, look.read(r, d.store)
 }
 
-func (look *Look) read(r io.Reader, s *Store) error {
-	c := newCSVReader(r)
+// header returns the fields of the first row, which names the columns.
+func (c *csvReader) header() ([][]byte, error) {
 	fields, _, err := c.next()
 	var bad *rowError
 	switch {
 	case errors.Is(err, io.EOF):
-		return errs.Field("file", "it is empty")
+		return nil, errs.Field("file", "it is empty")
 	case errors.As(err, &bad):
-		return errs.Field("file", "the first row must name the columns: %s", bad.reason)
-	case err != nil:
+		return nil, errs.Field("file", "the first row must name the columns: %s", bad.reason)
+	}
+	return fields, err
+}
+
+func (look *Look) read(r io.Reader, s *Store) error {
+	c := newCSVReader(r)
+	fields, err := c.header()
+	if err != nil {
 		return err
 	}
 	var header []string

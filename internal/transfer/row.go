@@ -97,14 +97,8 @@ func (rr *rowReader) open(name string, r io.Reader) error {
 	rr.standing = stricter(im.standing, of)
 	rr.csv = newCSVReader(r)
 	rr.csv.digest = rr.digest
-	fields, _, err := rr.csv.next()
-	var bad *rowError
-	switch {
-	case errors.Is(err, io.EOF):
-		return errs.Field("file", "it is empty")
-	case errors.As(err, &bad):
-		return errs.Field("file", "the first row must name the columns: %s", bad.reason)
-	case err != nil:
+	fields, err := rr.csv.header()
+	if err != nil {
 		return err
 	}
 	row := rr.strings(fields)

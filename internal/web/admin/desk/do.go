@@ -33,7 +33,11 @@ func (rm *room) do(w http.ResponseWriter, r *http.Request, v *frame.Visit) error
 	if err != nil && !errors.As(err, &met) {
 		var e *errs.Error
 		if errors.As(err, &e) && v.HTMX {
-			w.Header().Set("X-Field", fieldOf(e.Field))
+			field := fieldOf(e.Field)
+			w.Header().Set("X-Field", field)
+			if f.Has(field) {
+				return &errs.Error{Kind: e.Kind, Msg: e.Msg, Err: e.Err} // shown at the field, which need not be named
+			}
 		}
 		return err
 	}
@@ -82,6 +86,9 @@ func (rm *room) make(ctx context.Context, v *frame.Visit, f url.Values) (block s
 		ch, err := readChange(f, render.Story{})
 		if err == nil {
 			_, err = d.AddURL(ctx, id, version, f.Get("url"), ch, who)
+		}
+		if e, ok := errors.AsType[*errs.Error](err); ok && e.Kind == errs.Unavailable && e.Field == "url" {
+			err = errs.Field("url", "%s", e.Msg) // the page cannot be had: the script tries again when the service is busy, and this is not that
 		}
 		return ch.Block, err
 	}

@@ -30,12 +30,6 @@ var framedHash = func() string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }()
 
-// previewPolicy is what the document of a preview may do. img is what pictures may be loaded from.
-func previewPolicy(img string) string {
-	return "default-src 'none'; img-src " + img + "; style-src 'unsafe-inline'; script-src 'sha256-" + framedHash + "'; base-uri 'none'; form-action 'none'; " +
-		"frame-ancestors 'self'; sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox"
-}
-
 // view is how a mail is looked at.
 type view struct {
 	Phone, Text, Dark bool
@@ -59,17 +53,10 @@ func readView(q url.Values) view {
 func (rm *room) preview(w http.ResponseWriter, r *http.Request, v *frame.Visit) error {
 	look := readView(r.URL.Query())
 	g, err := rm.listing.Glance(r.Context(), v.Campaign, campaigns.Reader{Name: r.FormValue("name"), Supporter: look.Supporter, TopicsOff: look.Off})
-	images := "https: data: 'self'"
-	switch {
-	case !look.Images:
+	images := frame.Pictures(rm.Campaigns.Development)
+	if !look.Images {
 		images = "'none'"
-	case rm.Campaigns.Development: // feeds and pictures are on this machine
-		images += " http://localhost:* http://127.0.0.1:*"
 	}
-	h := w.Header()
-	h.Set("X-Frame-Options", "SAMEORIGIN")
-	h.Set("Content-Security-Policy", previewPolicy(images))
-	h.Set("Content-Type", "text/html; charset=utf-8")
 	var out string
 	switch kind := errs.KindOf(err); {
 	case kind == errs.Invalid || kind == errs.Config:
@@ -83,7 +70,8 @@ func (rm *room) preview(w http.ResponseWriter, r *http.Request, v *frame.Visit) 
 	default:
 		out = g.HTML
 	}
-	_, _ = w.Write([]byte(dress(out, look, g.HTMLSize))) // who asked may have gone
+	frame.Foreign(w, dress(out, look, g.HTMLSize), frame.May{Pictures: images, Script: "sha256-" + framedHash,
+		Sandbox: " allow-scripts allow-popups allow-popups-to-escape-sandbox"})
 	return nil
 }
 

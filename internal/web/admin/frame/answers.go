@@ -42,7 +42,21 @@ func (f *Frame) refuse(w http.ResponseWriter, r *http.Request, v *Visit, err err
 }
 
 // sentence returns what a person is told of an error.
-func sentence(err error) string { return Whole(errs.Public(err)) }
+func sentence(err error) string {
+	text := errs.Public(err)
+	if e, ok := errors.AsType[*errs.Error](err); ok && e.Field != "" {
+		switch rest, named := strings.CutPrefix(text, e.Field+": "); {
+		case !named:
+		case e.Field == "article": // its message names the story
+			text = rest
+		case e.Field == "url":
+			text = "address: " + rest
+		default: // fields are named as in forms and files: time_zone
+			text = strings.ReplaceAll(e.Field, "_", " ") + ": " + rest
+		}
+	}
+	return Whole(text)
+}
 
 // Whole makes a sentence of a message: rooms write them for the command line, without capital and full stop.
 func Whole(text string) string {

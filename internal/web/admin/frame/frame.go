@@ -84,6 +84,9 @@ func (f *Frame) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.served.Ser
 
 // answer lets a request in or not, and translates the error that its handler returns.
 func (f *Frame) answer(w http.ResponseWriter, r *http.Request, need Need, h Handler) {
+	if route, ok := r.Context().Value(routeKey{}).(*string); ok {
+		*route = r.Pattern
+	}
 	v := &Visit{frame: f, request: r, HTMX: r.Header.Get("HX-Request") == "true"}
 	if err := f.admit(r, need, v); err != nil {
 		f.refuse(w, r, v, err)

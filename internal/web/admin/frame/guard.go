@@ -33,7 +33,8 @@ func (f *Frame) guard(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		out := &recorder{ResponseWriter: w}
+		out, route := &recorder{ResponseWriter: w}, new(string)
+		r = r.WithContext(context.WithValue(r.Context(), routeKey{}, route)) // the mux names it in a copy of the request
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Referrer-Policy", "same-origin")
@@ -48,13 +49,13 @@ func (f *Frame) guard(next http.Handler) http.Handler {
 		defer func() {
 			p := recover()
 			if p != nil && p != http.ErrAbortHandler {
-				f.Log.Error("panic in a page of the desk", "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
+				f.Log.Error("panic in a page of the desk", "route", routeOf(*route), "panic", p, "stack", string(debug.Stack()))
 				if out.status == 0 {
 					plain(out, http.StatusInternalServerError, "Something went wrong on our side; the log says what.")
 					p = nil
 				}
 			}
-			f.Log.Info("request", "method", r.Method, "route", routeOf(r), "status", out.status, "ms", time.Since(start).Milliseconds())
+			f.Log.Info("request", "method", r.Method, "route", routeOf(*route), "status", out.status, "ms", time.Since(start).Milliseconds())
 			if p != nil {
 				panic(http.ErrAbortHandler) // the answer has begun: the connection breaks off, so that half of it is not taken for the whole
 			}
@@ -63,9 +64,11 @@ func (f *Frame) guard(next http.Handler) http.Handler {
 	})
 }
 
+type routeKey struct{}
+
 // routeOf names a request in the log: by the route's pattern, since a path may hold a token.
-func routeOf(r *http.Request) string {
-	if _, route, ok := strings.Cut(r.Pattern, " "); ok {
+func routeOf(pattern string) string {
+	if _, route, ok := strings.Cut(pattern, " "); ok {
 		return route
 	}
 	return "/admin/…"

@@ -59,7 +59,7 @@ func (n Need) Machine() Need { n.machine = true; return n }
 // Upload lets a body be of up to that many bytes, and gives it ten minutes.
 func (n Need) Upload(bytes int64) Need { n.upload, n.long = bytes, true; return n }
 
-// Long gives the answer as long as it takes: downloads and server-sent events.
+// Long gives the answer as long as it takes: downloads and server-sent events. Others who ask for it set a limit of their own.
 func (n Need) Long() Need { n.long = true; return n }
 
 // IsOpen reports that nobody needs to be logged in.
@@ -115,6 +115,9 @@ func (f *Frame) admit(r *http.Request, need Need, v *Visit) error {
 func enough(has, need accounts.Role) error {
 	if has >= need {
 		return nil
+	}
+	if has == accounts.None { // of what belongs to no single list
+		return errs.New(errs.Denied, "this needs the role of %s on all lists, and you have a role on some of them, or none. The owner of this service can give it to you", need)
 	}
 	return errs.New(errs.Denied, "this needs the role of %s; you are %s here. The owner of this service can give it to you", need, has)
 }

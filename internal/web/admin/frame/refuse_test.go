@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"mailer/internal/accounts"
@@ -64,5 +65,22 @@ func TestForeignIsNowhere(t *testing.T) {
 	}
 	if p := otto.Get("/admin/lists/evening"); p.Status != http.StatusOK {
 		t.Errorf("their own list: %d", p.Status)
+	}
+}
+
+// The access log names the route of a request, and nothing of its path: there may be a token in it.
+func TestAccessLog(t *testing.T) {
+	t.Parallel()
+	r := admintest.Open(t)
+	c := r.Client(r.Person("Ines", accounts.Owner))
+	c.Get("/admin/calendar")
+	c.Get("/approve/a-token-that-nobody-else-should-see")
+	for _, want := range []string{"route=/admin/login ", "route=/admin/calendar ", "route=/approve/{token} "} {
+		if !strings.Contains(r.Log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, r.Log.String())
+		}
+	}
+	if strings.Contains(r.Log.String(), "nobody-else") {
+		t.Error("the log has a token in it")
 	}
 }

@@ -60,7 +60,7 @@ func (n *room) showAppeal(w http.ResponseWriter, r *http.Request, v *frame.Visit
 			return err
 		}
 	}
-	d.Sets = v.Account.Anywhere() >= accounts.Editor
+	d.Sets = v.Account.Everywhere() >= accounts.Editor || d.New
 	h := frame.Head{Title: title, Nav: "appeals", Crumbs: []frame.Link{{Name: "Appeals", URL: "/admin/appeals"}}, Styles: []string{"newsroom.css"}, Scripts: []string{"images.js"}}
 	return v.PageStatus(w, status, pages, "appeal.html", h, d)
 }

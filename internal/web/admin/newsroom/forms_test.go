@@ -8,18 +8,23 @@ import (
 	"strings"
 	"testing"
 
+	"mailer/internal/accounts"
 	"mailer/internal/audit"
 )
 
 func TestForms(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	for name, f := range map[string]func(*desk){"list": (*desk).lists, "look": (*desk).looks, "topics and sign-up": (*desk).joining, "feeds": (*desk).feeds,
-		"stories": (*desk).stories, "appeals": (*desk).appeals, "pictures": (*desk).pictures} {
-		t.Run(name, func(t *testing.T) {
+	// In this order: a story that is given back to its feed makes that read anew.
+	for _, part := range []struct {
+		name string
+		do   func(*desk)
+	}{{"list", (*desk).lists}, {"look", (*desk).looks}, {"topics and sign-up", (*desk).joining}, {"feeds", (*desk).feeds}, {"stories", (*desk).stories},
+		{"appeals", (*desk).appeals}, {"pictures", (*desk).pictures}} {
+		t.Run(part.name, func(t *testing.T) {
 			of := *d
 			of.T = t
-			f(&of)
+			part.do(&of)
 		})
 	}
 	// Whoever did it stands in the log by their address.
@@ -32,8 +37,8 @@ func TestForms(t *testing.T) {
 		done[e.Action+" "+e.Actor] = true
 	}
 	for act, who := range map[string]string{"list.create": "edith", "list.update": "edith", "publication.create": "edith", "topic.create": "edith", "topic.retire": "edith", "form.set": "edith",
-		"feed.add": "edith", "feed.change": "edith", "feed.remove": "edith", "story.edit": "will", "story.release": "will", "story.import": "will", "appeal.create": "edith", "appeal.revise": "edith",
-		"appeal.retire": "edith", "image.upload": "will", "image.describe": "will", "image.remove": "edith"} {
+		"feed.add": "edith", "feed.change": "edith", "feed.remove": "edith", "story.edit": "wanda", "story.release": "wanda", "story.import": "will", "appeal.create": "edith", "appeal.revise": "edith",
+		"appeal.retire": "edith", "image.upload": "will", "image.describe": "wilma", "image.remove": "edith"} {
 		if !done[act+" "+who+"@example.org"] {
 			t.Errorf("the log does not have %s by %s", act, who)
 		}
@@ -49,7 +54,7 @@ func (d *desk) lists() {
 		d.Error("the name has become markup")
 	}
 	made := d.editor.Post("/admin/lists", url.Values{"slug": {"evening"}, "name": {"The Evening"}, "from_address": {"evening@paper.org"}, "signup_open": {"on"}, "id": {"1"}, "archived_at": {"2020-01-01"}})
-	d.want(made, 200, "The Evening stands", "Type face")
+	d.want(made, 200, "The Evening is made", "Type face")
 	if got := d.text(`SELECT slug || ' ' || signup_open || ' ' || (archived_at IS NULL) FROM lists WHERE slug = 'evening'`); got != "evening false true" {
 		d.Errorf("SEC-08: the list was made as %s", got)
 	}
@@ -179,19 +184,31 @@ func (d *desk) stories() {
 	d.want(d.writer.Get("/admin/stories?q="+url.QueryEscape(`%_\'";--`)+"&section="+url.QueryEscape(`'||pg_sleep(9)--`)), 200, "Nothing found")
 	id := d.text(`SELECT min(id)::text FROM articles WHERE feed_id IS NOT NULL`)
 	at := "/admin/stories/" + id
-	page := d.want(d.writer.Get(at), 200, "For every mail that is still to be made")
+	wanda := d.Client(d.Person("Wanda", accounts.Writer))
+	page := d.want(wanda.Get(at), 200, "For every mail that is still to be made")
 	was := d.text(`SELECT body_html FROM articles WHERE id = $1`, id)
 	form := d.form(page, url.Values{"title": {"By <hand>"}, "tags": {"flood, harbour"}})
-	d.want(d.writer.Post(at, form), 200, "Saved for all mails", "By &lt;hand&gt;", "These are your words")
+	d.want(wanda.Post(at, form), 200, "Saved for all mails", "By &lt;hand&gt;", "These are your words")
 	if got := d.text(`SELECT body_html FROM articles WHERE id = $1`, id); got != was {
 		d.Errorf("the text, which nobody touched, has changed from\n%s\nto\n%s", was, got)
 	}
-	d.want(d.writer.Post(at, form), 400, "The story has changed since you opened it")
-	d.want(d.writer.Post(at, d.form(d.writer.Get(at), url.Values{"title": {" "}, "published": {"2026-11-22T08:30"}})), 400, `id="f-title-problem"`)
-	d.want(d.writer.Post(at, d.form(d.writer.Get(at), url.Values{"published": {"yesterday"}})), 400, `id="f-published-problem"`)
-	d.want(d.writer.Post(at+"/release", nil), 200, "The feed&#39;s words count again")
-	d.want(d.writer.Get("/admin/stories/999999"), 404)
-	d.want(d.writer.Get("/admin/stories/none"), 404)
+	d.want(wanda.Post(at, form), 400, "The story has changed since you opened it")
+	d.want(wanda.Post(at, d.form(wanda.Get(at), url.Values{"title": {" "}, "published": {"2026-11-22T08:30"}})), 400, `id="f-title-problem"`)
+	d.want(wanda.Post(at, d.form(wanda.Get(at), url.Values{"published": {"yesterday"}})), 400, `id="f-published-problem"`)
+	// SEC-06: a story is in the digests of lists that a writer of one list has nothing to do with.
+	mine := d.want(d.writer.Get(at), 200, "By &lt;hand&gt;", "a writer of all lists", "that campaign’s desk")
+	if strings.Contains(mine.Body, `action="`+at) || strings.Contains(mine.Body, `name="title"`) {
+		d.Error("SEC-06: a writer of one list is shown the form of a story for all mails")
+	}
+	form = d.form(wanda.Get(at), url.Values{"title": {"Theirs"}})
+	d.want(d.writer.Post(at, form), 403, "writer on all lists")
+	d.want(d.writer.Post(at+"/release", nil), 403)
+	if got := d.text(`SELECT title || ' ' || (SELECT count(*) FROM audit_log WHERE action = 'story.release') FROM articles WHERE id = $1`, id); got != "By <hand> 0" {
+		d.Errorf("SEC-06: a writer of one list has changed a story for all: %s", got)
+	}
+	d.want(wanda.Post(at+"/release", nil), 200, "The feed&#39;s words count again")
+	d.want(wanda.Get("/admin/stories/999999"), 404)
+	d.want(wanda.Get("/admin/stories/none"), 404)
 
 	d.want(d.writer.Post("/admin/stories/import", url.Values{}), 400, "Give an address")
 	d.want(d.writer.Post("/admin/stories/import", url.Values{"url": {"http://127.0.0.1:1/x"}}), 400, `id="f-url-problem"`)
@@ -238,7 +255,14 @@ func (d *desk) pictures() {
 		d.Error("SEC-16: the name of the file has become markup")
 	}
 	d.want(d.writer.HTMX("GET", "/admin/images/pick", nil), 200, `data-image-width="30"`)
-	d.want(d.writer.Post("/admin/images/"+hash, url.Values{"alt": {"A dot"}}), 200, "Saved.")
+	wilma := d.Client(d.Person("Wilma", accounts.Writer))
+	if strings.Contains(page.Body, `action="/admin/images/`+hash) {
+		d.Error("SEC-06: a writer of one list is shown the form of a picture that all use")
+	}
+	d.want(d.writer.Post("/admin/images/"+hash, url.Values{"alt": {"Theirs"}}), 403)
+	d.upload(d.writer, "/admin/images", "file", "again.png", picture(d.T, 30, 20), url.Values{"alt": {"Theirs"}}) // the same picture
+	d.want(wilma.Get("/admin/images"), 200, "A &lt;b&gt;red&lt;/b&gt; dot", "Describe")
+	d.want(wilma.Post("/admin/images/"+hash, url.Values{"alt": {"A dot"}}), 200, "Saved.")
 	d.want(d.writer.Post("/admin/images/"+hash+"/remove", nil), 403)
 	d.want(d.editor.Post("/admin/images/"+hash+"/remove", nil), 200, "off the web")
 	d.want(d.editor.Post("/admin/images/none/remove", nil), 404)

@@ -23,6 +23,7 @@ type imagesData struct {
 	Images      []pictured
 	Next, First string
 	Removes     bool
+	Describes   bool
 	New         string // hash of one that was just uploaded
 	Problems    map[string]string
 }
@@ -62,7 +63,7 @@ func (n *room) showImages(w http.ResponseWriter, r *http.Request, v *frame.Visit
 	if err != nil {
 		return err
 	}
-	d.Images, d.Removes = list, v.Account.Everywhere() >= accounts.Editor
+	d.Images, d.Removes, d.Describes = list, v.Account.Everywhere() >= accounts.Editor, v.Account.Everywhere() >= accounts.Writer
 	if next != "" {
 		d.Next = "/admin/images?after=" + next
 	}

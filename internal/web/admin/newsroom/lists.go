@@ -117,7 +117,7 @@ func (n *room) createList(w http.ResponseWriter, r *http.Request, v *frame.Visit
 	l := identity(r, subscribers.List{Slug: value(r, "slug")})
 	saved, err := n.Settings.Create(r.Context(), l, v.Who())
 	if err == nil {
-		return v.Done(w, r, "/admin/lists/"+saved.Slug+"/look", "%s stands. Next: how its mails look.", saved.Name)
+		return v.Done(w, r, "/admin/lists/"+saved.Slug+"/look", "%s is made. Next: how its mails look.", saved.Name)
 	}
 	d := listData{New: true, Editable: true, List: l}
 	if d.Problems, err = wrong(err); err != nil {

@@ -120,6 +120,7 @@ type storyData struct {
 
 	Corrections []articles.Correction
 	Sets        bool // the person may correct it, or send it as an alert
+	Writes      bool // they may change it for all mails
 }
 
 func storyID(r *http.Request) (int64, error) {
@@ -167,6 +168,7 @@ func (n *room) showStory(w http.ResponseWriter, r *http.Request, v *frame.Visit,
 	}
 	d.Corrections = slices.DeleteFunc(corrections, func(c articles.Correction) bool { return c.TakenBack != nil })
 	d.Sets = v.Account.Anywhere() >= accounts.Editor
+	d.Writes = v.Account.Everywhere() >= accounts.Writer
 	d.Zone = v.Zone().String()
 	h := frame.Head{Title: d.Story.Title, Nav: "stories", Crumbs: []frame.Link{{Name: "Stories", URL: "/admin/stories"}}, Styles: []string{"newsroom.css"}}
 	return v.PageStatus(w, status, pages, "story.html", h, d)

@@ -52,6 +52,8 @@ func pairs(detail json.RawMessage) (all []pair) {
 	for name, v := range m {
 		text := fmt.Sprint(v)
 		switch x := v.(type) {
+		case nil:
+			text = ""
 		case string:
 			text = x
 		case []any:

@@ -47,7 +47,8 @@ func (rm *room) addReader(w http.ResponseWriter, r *http.Request, v *frame.Visit
 		d.Problems = map[string]string{"list": "Choose a list."}
 		return rm.showAdding(w, r, v, http.StatusBadRequest, d)
 	}
-	req := subscribers.AddRequest{Address: d.Address, Name: d.Name, Language: d.Language, Confirmed: d.Confirmed, Source: d.Source, Wording: d.Wording}
+	req := subscribers.AddRequest{Address: d.Address, Name: d.Name, Language: d.Language, Confirmed: d.Confirmed, Source: d.Source, Wording: d.Wording,
+		Narrow: v.Account.Everywhere() < accounts.Editor}
 	if d.Expires != "" {
 		if req.Expires, err = time.Parse(time.DateOnly, d.Expires); err != nil {
 			d.Problems = map[string]string{"expires": "Write a day like 2027-01-31."}

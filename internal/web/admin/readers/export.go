@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"mailer/internal/accounts"
 	"mailer/internal/transfer"
 	"mailer/internal/web/admin/frame"
 )
@@ -13,8 +14,12 @@ func (rm *room) export(w http.ResponseWriter, r *http.Request, v *frame.Visit) e
 	if r.Method == http.MethodHead {
 		return nil // an export stands in the audit log, and nobody took anything
 	}
+	lists, err := v.Lists(r.Context(), accounts.Editor)
+	if err != nil {
+		return err
+	}
 	out := &download{ResponseWriter: w, kind: "text/csv; charset=utf-8", name: v.List.Slug + ".csv"}
-	err := rm.Transfer.Export(r.Context(), v.List.ID, out, transfer.ExportOptions{Who: v.Who(), Raw: oneOf(r.URL.Query().Get("form"), "raw") != ""})
+	err = rm.Transfer.Export(r.Context(), v.List.ID, out, transfer.ExportOptions{Who: v.Who(), Raw: oneOf(r.URL.Query().Get("form"), "raw") != "", Known: listIDs(v, lists)})
 	if err != nil && out.begun {
 		rm.Log.Warn("an export broke off", "list", v.List.Slug, "err", err)
 		panic(http.ErrAbortHandler) // half a list must not look like a whole one

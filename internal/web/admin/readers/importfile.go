@@ -106,7 +106,7 @@ func (rm *room) choices(r *http.Request, d *filePage, lists []subscribers.List) 
 		}
 		choice.Options = []frame.Option{{Label: choice.Usual + " (as it looks)"}}
 		for _, m := range transfer.Means() {
-			choice.Options = append(choice.Options, frame.Option{Value: m, Label: m})
+			choice.Options = append(choice.Options, frame.Option{Value: m, Label: strings.ReplaceAll(m, "_", " ")})
 		}
 		choice.Options = append(choice.Options, frame.Option{Value: "attribute", Label: "an attribute, called …"}, frame.Option{Value: "-", Label: "leave it out"})
 		d.Columns = append(d.Columns, choice)

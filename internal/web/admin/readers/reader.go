@@ -3,6 +3,7 @@ package readers
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,7 @@ type one struct {
 	Names    map[string]string
 	History  privacy.History
 	All      bool // whoever looks may act on all lists
+	Knows    bool // attributes are shown
 	Problems map[string]string
 	Reason   string
 	Detail   string
@@ -81,6 +83,8 @@ func (rm *room) showReader(w http.ResponseWriter, r *http.Request, v *frame.Visi
 	}
 	d.ReasonOptions = reasonOptions(byHand)
 	d.All, d.Names = v.Account.Everywhere() >= accounts.Editor, map[string]string{}
+	// What other lists know of a reader is not told to who has merely added their address: see subscribers.Known.
+	d.Knows = d.All || slices.ContainsFunc(d.On, func(sn subscribers.Subscription) bool { return sn.ConfirmedAt != nil })
 	for _, l := range lists {
 		d.Names[l.Slug] = l.Name
 	}

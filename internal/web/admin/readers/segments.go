@@ -26,6 +26,7 @@ type segmentPage struct {
 	ListOptions []frame.Option
 	Problems    map[string]string
 	Try         try
+	Later       bool // counted when the page is there: of a million readers that takes a moment
 }
 
 // try is what a rule means now.
@@ -69,7 +70,7 @@ func (rm *room) segment(w http.ResponseWriter, r *http.Request, v *frame.Visit) 
 	if err != nil {
 		return err
 	}
-	return rm.showSegment(w, r, v, http.StatusOK, segmentPage{Segment: g, Slug: g.Slug, Name: g.Name, Rule: g.Text, List: r.URL.Query().Get("list")})
+	return rm.showSegment(w, r, v, http.StatusOK, segmentPage{Segment: g, Slug: g.Slug, Name: g.Name, Rule: g.Text, List: r.URL.Query().Get("list"), Later: r.URL.Query().Get("count") == ""})
 }
 
 func (rm *room) showSegment(w http.ResponseWriter, r *http.Request, v *frame.Visit, status int, d segmentPage) error {
@@ -83,7 +84,7 @@ func (rm *room) showSegment(w http.ResponseWriter, r *http.Request, v *frame.Vis
 			l = lists[0]
 		}
 		d.List = l.Slug
-		if d.Rule != "" {
+		if d.Rule != "" && !d.Later {
 			d.Try = rm.try(r.Context(), d.Rule, l)
 		}
 	}

@@ -1,10 +1,12 @@
 package review
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"mailer/internal/campaigns"
 	"mailer/internal/web/admin/frame"
@@ -52,7 +54,7 @@ func (rm *room) approve(w http.ResponseWriter, r *http.Request, v *frame.Visit) 
 // approved says what comes after an approval.
 func approved(v *frame.Visit, c campaigns.Campaign) string {
 	if c.SendAt == nil {
-		return "Approved. It goes out when somebody starts it, or gives it a time."
+		return "Approved. It goes out when somebody starts it or gives it a time, on its page Send."
 	}
 	return "Approved. It goes out at " + c.SendAt.In(v.Zone()).Format("15:04 on Monday 2 January") + "."
 }
@@ -72,8 +74,14 @@ func (rm *room) handOver(w http.ResponseWriter, r *http.Request, v *frame.Visit)
 	return v.Done(w, r, address(v), "Handed over for approval.")
 }
 
+// linksLimit is how long a look at the links may take with the review after it: the look alone takes up to twelve seconds.
+const linksLimit = 30 * time.Second
+
 // links looks where the links lead and shows what was found.
 func (rm *room) links(w http.ResponseWriter, r *http.Request, v *frame.Visit) error {
+	ctx, cancel := context.WithTimeout(r.Context(), linksLimit)
+	defer cancel()
+	r = r.WithContext(ctx)
 	looked, err := rm.Campaigns.Reviews.LookAtLinks(r.Context(), v.Campaign)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func Routes(f *frame.Frame, d Deps) {
 	f.Asset("review.css", css)
 	const c = "/admin/campaigns/{campaign}/review"
 	f.Handle("GET "+c, frame.OnCampaign(accounts.Viewer), rm.show)
-	f.Handle("POST "+c+"/links", frame.OnCampaign(accounts.Writer), rm.links)
+	f.Handle("POST "+c+"/links", frame.OnCampaign(accounts.Writer).Long(), rm.links)
 	f.Handle("POST "+c+"/news", frame.OnCampaign(accounts.Writer), rm.news)
 	f.Handle("POST "+c+"/proof", frame.OnCampaign(accounts.Writer), rm.proof)
 	f.Handle("POST "+c+"/hand-over", frame.OnCampaign(accounts.Writer), rm.handOver)

@@ -1,6 +1,7 @@
 package sending
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -85,7 +86,11 @@ func (rm *room) makeAlert(w http.ResponseWriter, r *http.Request, v *frame.Visit
 		return v.Done(w, r, alertAddress(c.ID), "")
 	}
 	if kind := errs.KindOf(err); kind == errs.Denied || kind == errs.Unavailable || kind == errs.NotFound && n.ArticleID == 0 { // of the page that was asked for
-		p.Problems = map[string]string{"url": errs.Public(err)}
+		text := errs.Public(err)
+		if e, ok := errors.AsType[*errs.Error](err); ok && e.Field == "url" {
+			text = e.Msg // shown at the field, which need not be named
+		}
+		p.Problems = map[string]string{"url": frame.Whole(text)}
 	} else if p.Problems = frame.Problems(err); p.Problems == nil {
 		return err
 	}

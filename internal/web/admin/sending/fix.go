@@ -183,23 +183,12 @@ func (rm *room) releaseFix(w http.ResponseWriter, r *http.Request, v *frame.Visi
 	return v.PageStatus(w, statusOf(err), pages, "fix.html", rm.fixHead(view.Campaign), view)
 }
 
-// previewPolicy is what the document of a preview may do: it is foreign HTML, in a frame that has no origin.
-const previewPolicy = "default-src 'none'; img-src https: data: 'self'%s; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups"
-
 // previewFix shows the corrected mail for the frame beside it.
 func (rm *room) previewFix(w http.ResponseWriter, r *http.Request, v *frame.Visit) error {
 	look, err := rm.fixes.Look(r.Context(), v.Campaign)
 	if err != nil {
 		return err
 	}
-	local := ""
-	if rm.Campaigns.Development { // feeds and pictures are on this machine
-		local = " http://localhost:* http://127.0.0.1:*"
-	}
-	h := w.Header()
-	h.Set("X-Frame-Options", "SAMEORIGIN")
-	h.Set("Content-Security-Policy", fmt.Sprintf(previewPolicy, local))
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write([]byte(look.HTML)) // who asked may have gone
+	frame.Foreign(w, look.HTML, frame.May{Pictures: frame.Pictures(rm.Campaigns.Development), Sandbox: " allow-popups"})
 	return nil
 }

@@ -1,6 +1,7 @@
 package sending_test
 
 import (
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -190,4 +191,30 @@ func TestSliceDoubtsAndLate(t *testing.T) {
 	if n := s.Len(); n != 149 { // one of them twice: it was in doubt
 		t.Errorf("%d messages", n)
 	}
+}
+
+// A campaign gets its time on the desk, in the zone of who gives it, and can be given up; neither is a writer's to do.
+func TestScheduleOnTheDesk(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.Draft()
+	at := page(c.ID) + "/schedule"
+	zone, err := time.LoadLocation(r.List.TimeZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().In(zone).Add(26 * time.Hour).Truncate(time.Minute)
+	form := url.Values{"at": {soon.Format("2006-01-02T15:04")}}
+	r.want(r.Client(r.Person("Vera", accounts.Writer)).Post(at, form), 403)
+	r.want(r.editor.Post(at, url.Values{"at": {"tomorrow"}}), 400, `id="f-at-problem"`, "Choose a day and an hour")
+	r.want(r.editor.Post(at, url.Values{"at": {"2020-01-01T07:00"}}), 400, `id="f-at-problem"`, `value="2020-01-01T07:00"`)
+	r.want(r.editor.Post(at, form), 200, "Its time is "+soon.Format("Monday 2 January, 15:04"), "Another time", soon.Format("2006-01-02T15:04"))
+	if now, err := r.Campaigns.Campaign(t.Context(), c.ID); err != nil || now.SendAt == nil || !now.SendAt.Equal(soon) {
+		t.Fatalf("its time is %v, %v; want %v", now.SendAt, err, soon)
+	}
+	r.want(r.editor.Post(page(c.ID)+"/cancel", url.Values{"sure": {"on"}}), 200)
+	if now, err := r.Campaigns.Campaign(t.Context(), c.ID); err != nil || now.State != campaigns.Cancelled {
+		t.Errorf("given up: %s, %v", now.State, err)
+	}
+	r.want(r.editor.Post(at, form), 409)
 }

@@ -60,6 +60,7 @@ func Routes(f *frame.Frame, d Deps) {
 	f.Handle("GET "+base, see, rm.page)
 	f.Handle("GET /admin/campaigns/{campaign}/events", see.Long(), rm.events)
 	f.Handle("POST "+base+"/start", send, rm.start)
+	f.Handle("POST "+base+"/schedule", send, rm.schedule)
 	f.Handle("POST "+base+"/undo", send, rm.undo)
 	f.Handle("POST "+base+"/pause", send, rm.pause)
 	f.Handle("POST "+base+"/resume", send, rm.resume)

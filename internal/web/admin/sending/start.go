@@ -19,7 +19,8 @@ type startView struct {
 	May      bool   // the person may start it
 	Action   string
 	Typed    string
-	Force    bool // warnings were shown: they can be passed over
+	At       string // when it is to go out, as a browser writes it
+	Force    bool   // warnings were shown: they can be passed over
 	Problems map[string]string
 }
 
@@ -40,7 +41,11 @@ func (rm *room) page(w http.ResponseWriter, r *http.Request, v *frame.Visit) err
 }
 
 func (rm *room) startView(v *frame.Visit, ready campaigns.Ready) startView {
-	return startView{Campaign: ready.Campaign, List: v.List.Name, Ready: ready, May: v.Can(v.List.ID, accounts.Editor), Force: ready.Warned,
+	at := ""
+	if ready.Campaign.SendAt != nil {
+		at = ready.Campaign.SendAt.In(v.Zone()).Format(wallTime)
+	}
+	return startView{At: at, Campaign: ready.Campaign, List: v.List.Name, Ready: ready, May: v.Can(v.List.ID, accounts.Editor), Force: ready.Warned,
 		Action: sendPage(ready.Campaign.ID) + "/start"}
 }
 

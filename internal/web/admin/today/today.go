@@ -132,10 +132,13 @@ func (rm *room) today(w http.ResponseWriter, r *http.Request, v *frame.Visit) er
 	if err != nil {
 		return err
 	}
+	// Those under way stand above, and to balance them is what costs.
+	sent = slices.DeleteFunc(sent, func(c campaigns.Campaign) bool {
+		return c.SendState == delivery.StateRunning || c.SendState == delivery.StatePaused
+	})
 	if d.Sent, err = rm.balances(ctx, sent[:min(len(sent), 12)], names); err != nil {
 		return err
 	}
-	d.Sent = slices.DeleteFunc(d.Sent, func(p progress) bool { return p.Balance.State == "running" || p.Balance.State == "paused" })
 	return v.Page(w, pages, "today.html", frame.Head{Title: "Today", Nav: "today", Styles: []string{"today.css"}}, d)
 }
 
