@@ -24,10 +24,13 @@ build: ## build bin/mailer
 demo: postgres build ## build and start everything with a sample newsroom
 	bin/mailer demo
 
+# The packages whose tests take longest begin first, so that none is left to run alone at the end.
+SLOW := ./cmd/mailer ./internal/delivery ./crashtest ./internal/web/public
+
 .PHONY: test
 test: postgres ## run all tests, with the race detector where there is a C compiler
 	@$(if $(RACE),:,echo "no C compiler found: running without the race detector")
-	MAILER_TEST_REQUIRE_DB=1 $(GO) test $(RACE) -timeout 15m ./...
+	MAILER_TEST_REQUIRE_DB=1 $(GO) test $(RACE) -timeout 15m $(SLOW) ./...
 
 .PHONY: check
 check: postgres ## what must pass before a change goes in: form, static checks, rules of the house, tests

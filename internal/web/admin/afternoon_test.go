@@ -70,6 +70,7 @@ func TestProofMailAndBreakingAlert(t *testing.T) {
 		tab.Go(r.Base + desk + "/send")
 		start(tab, "form[action$='/start']")
 		<-gate.Reached()
+		tab.Until(`document.getElementById('send-controls') !== null`)
 		tab.Go(r.Base + "/admin/alert")
 		fill(tab, "[name=url]", r.News.Stories[1].URL)
 		tab.Steps(chromedp.Click("form[action='/admin/alert'] .btn-primary"))

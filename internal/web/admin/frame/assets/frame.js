@@ -107,8 +107,13 @@
   function stream(el) {
     var es = new EventSource(el.dataset.events);
     function put(e) {
-      var to = document.getElementById(e.type);
-      if (to) { to.innerHTML = e.data; if (window.htmx) window.htmx.process(to); ready(to); }
+      // What is the same stays: a button must not be replaced under the finger that presses it, nor what was opened be shut.
+      var to = document.getElementById(e.type), now = document.createElement("template");
+      if (!to) return;
+      now.innerHTML = e.data;
+      var same = to.live === undefined ? now.innerHTML.trim() === to.innerHTML.trim() : to.live === e.data;
+      to.live = e.data;
+      if (!same) { to.innerHTML = e.data; if (window.htmx) window.htmx.process(to); ready(to); }
     }
     (el.dataset.parts || el.id).split(" ").forEach(function (name) { es.addEventListener(name, put); });
     es.addEventListener("done", function () { es.close(); el.dispatchEvent(new CustomEvent("stream-done", { bubbles: true })); });
