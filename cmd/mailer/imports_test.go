@@ -48,6 +48,7 @@ var rooms = []string{
 	"internal/privacy",
 	"internal/reports",
 	"internal/images",
+	"internal/web/answer",
 	"internal/web/public",
 	"internal/web/admin/frame",
 	"internal/web/admin/desk",

@@ -96,7 +96,7 @@ func listModules(t *testing.T, root string, modules map[string]module, of ...str
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skip("there is no go command here: ", err)
+		t.Fatal("the go command cannot be run: ", err)
 	}
 	for d := json.NewDecoder(out); ; {
 		var p struct{ Module *module }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -41,18 +40,7 @@ func TestGrant(t *testing.T) {
 			t.Errorf("Grant(%q): %v", who, err)
 		}
 	}
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if q := u.Query(); q.Get("host") != "" {
-		q.Set("user", role)
-		q.Set("password", "test")
-		u.RawQuery = q.Encode()
-	} else {
-		u.User = url.UserPassword(role, "test")
-	}
-	service, err := db.Open(t.Context(), u.String())
+	service, err := db.Open(t.Context(), dbtest.As(t, dsn, role, "test"))
 	if err != nil {
 		t.Fatal(err)
 	}

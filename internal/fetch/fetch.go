@@ -108,6 +108,24 @@ func New(opts Options) *Client {
 // Errors: Invalid (not an address we may use, or an answer larger than the limit), Denied (a private address),
 // Unavailable (no such host, no answer, a bad certificate). Each carries a sentence for people.
 func (c *Client) Get(ctx context.Context, raw string, header http.Header) (*Response, error) {
+	return c.ask(ctx, raw, header, func(resp *http.Response) ([]byte, error) {
+		host := resp.Request.URL.Hostname()
+		if resp.ContentLength > c.maxBytes {
+			return nil, c.tooLarge(host)
+		}
+		body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBytes+1))
+		if err != nil {
+			return nil, c.explain(err, host)
+		}
+		if int64(len(body)) > c.maxBytes {
+			return nil, c.tooLarge(host)
+		}
+		return body, nil
+	})
+}
+
+// ask asks for an address and has read take what is wanted of the answer's body.
+func (c *Client) ask(ctx context.Context, raw string, header http.Header, read func(*http.Response) ([]byte, error)) (*Response, error) {
 	u, err := c.check(raw)
 	if err != nil {
 		return nil, err
@@ -123,7 +141,7 @@ func (c *Client) Get(ctx context.Context, raw string, header http.Header) (*Resp
 		req.Header[http.CanonicalHeaderKey(k)] = v
 	}
 	req.Header.Set("User-Agent", c.agent)
-	// Only without a wish of our own does the transport undo gzip as a stream, so that the cap below counts what comes out.
+	// Only without a wish of our own does the transport undo gzip as a stream, so that the cap of a body counts what comes out.
 	req.Header.Del("Accept-Encoding")
 
 	resp, err := c.http.Do(req)
@@ -131,16 +149,9 @@ func (c *Client) Get(ctx context.Context, raw string, header http.Header) (*Resp
 		return nil, c.explain(err, u.Hostname())
 	}
 	defer resp.Body.Close()
-	host := resp.Request.URL.Hostname()
-	if resp.ContentLength > c.maxBytes {
-		return nil, c.tooLarge(host)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBytes+1))
+	body, err := read(resp)
 	if err != nil {
-		return nil, c.explain(err, host)
-	}
-	if int64(len(body)) > c.maxBytes {
-		return nil, c.tooLarge(host)
+		return nil, err
 	}
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body,
 		FinalURL: resp.Request.URL.String(), MovedURL: trail.moved}, nil

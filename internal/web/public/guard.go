@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"mailer/internal/web/answer"
 )
 
 // guard is around every answer: the path made regular, the headers that keep pages private, a limit of time and size,
@@ -17,7 +19,7 @@ import (
 func (s *site) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		out := &recorder{ResponseWriter: w}
+		out := &answer.Recorder{ResponseWriter: w}
 		r = regular(r)
 		r.Body = received(http.MaxBytesReader(w, r.Body, maxBody))
 		// The limit is that of our work: a wish to leave over a slow line is still one, and the server limits how slow. So is one
@@ -33,7 +35,7 @@ func (s *site) guard(next http.Handler) http.Handler {
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
 				s.Log.Error("panic in a page", "path", redacted(r.URL.Path), "panic", p, "stack", string(debug.Stack()))
-				if out.status == 0 {
+				if out.Status == 0 {
 					s.failed(out, r)
 				}
 			}
@@ -83,39 +85,14 @@ func regular(r *http.Request) *http.Request {
 	return &r2
 }
 
-// recorder remembers what was answered, for the access log.
-type recorder struct {
-	http.ResponseWriter
-	status, bytes int
-}
-
-func (o *recorder) WriteHeader(status int) {
-	if o.status == 0 {
-		o.status = status
-	}
-	o.ResponseWriter.WriteHeader(status)
-}
-
-func (o *recorder) Write(b []byte) (int, error) {
-	if o.status == 0 {
-		o.status = http.StatusOK
-	}
-	n, err := o.ResponseWriter.Write(b)
-	o.bytes += n
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (o *recorder) Unwrap() http.ResponseWriter { return o.ResponseWriter }
-
 // access writes one line for each request, without the token and without anything about who asked.
-func (s *site) access(r *http.Request, out *recorder, took time.Duration) {
+func (s *site) access(r *http.Request, out *answer.Recorder, took time.Duration) {
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 		level = slog.LevelDebug
 	}
 	s.Log.Log(r.Context(), level, "request", "method", r.Method, "path", redacted(r.URL.Path), "proto", r.Proto,
-		"status", out.status, "bytes", out.bytes, "ms", took.Milliseconds())
+		"status", out.Status, "bytes", out.Bytes, "ms", took.Milliseconds())
 }
 
 // redacted returns what of a path may stand in a log: its first part where we know it. The rest may be a token.

@@ -18,7 +18,8 @@ func (r *Rig) Sender(s *smtptest.Relay, connections int) {
 		r.t.Fatal(err)
 	}
 	sender := delivery.NewSender(delivery.SenderConfig{Store: r.Delivery, Relays: []delivery.RelayLine{{Relay: rl}}, Connections: connections, Hold: -1,
-		Lease: 3 * time.Second, Idle: 10 * time.Millisecond, Tick: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+		Lease: 3 * time.Second, Idle: 10 * time.Millisecond, Tick: 50 * time.Millisecond,
+		Backoff: func(int, string) time.Duration { return 50 * time.Millisecond }, Log: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- sender.Run(ctx) }()

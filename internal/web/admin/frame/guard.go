@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"mailer/internal/web/answer"
 )
 
 const (
@@ -33,7 +35,7 @@ func (f *Frame) guard(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		out, route := &recorder{ResponseWriter: w}, new(string)
+		out, route := &answer.Recorder{ResponseWriter: w}, new(string)
 		r = r.WithContext(context.WithValue(r.Context(), routeKey{}, route)) // the mux names it in a copy of the request
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
@@ -50,12 +52,12 @@ func (f *Frame) guard(next http.Handler) http.Handler {
 			p := recover()
 			if p != nil && p != http.ErrAbortHandler {
 				f.Log.Error("panic in a page of the desk", "route", routeOf(*route), "panic", p, "stack", string(debug.Stack()))
-				if out.status == 0 {
+				if out.Status == 0 {
 					plain(out, http.StatusInternalServerError, "Something went wrong on our side; the log says what.")
 					p = nil
 				}
 			}
-			f.Log.Info("request", "method", r.Method, "route", routeOf(*route), "status", out.status, "ms", time.Since(start).Milliseconds())
+			f.Log.Info("request", "method", r.Method, "route", routeOf(*route), "status", out.Status, "ms", time.Since(start).Milliseconds())
 			if p != nil {
 				panic(http.ErrAbortHandler) // the answer has begun: the connection breaks off, so that half of it is not taken for the whole
 			}
@@ -96,26 +98,3 @@ func (f *Frame) prepare(w http.ResponseWriter, r *http.Request, need Need) error
 	*r = *r.WithContext(ctx)
 	return nil
 }
-
-// recorder remembers what was answered, for the access log.
-type recorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (o *recorder) WriteHeader(status int) {
-	if o.status == 0 {
-		o.status = status
-	}
-	o.ResponseWriter.WriteHeader(status)
-}
-
-func (o *recorder) Write(b []byte) (int, error) {
-	if o.status == 0 {
-		o.status = http.StatusOK
-	}
-	return o.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (o *recorder) Unwrap() http.ResponseWriter { return o.ResponseWriter }

@@ -48,18 +48,8 @@ func serviceRole(t *testing.T) (owner, service *sqlx.DB) {
 			t.Fatal(err)
 		}
 	}
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if q := u.Query(); q.Get("host") != "" {
-		q.Set("user", role)
-		q.Set("password", "test")
-		u.RawQuery = q.Encode()
-	} else {
-		u.User = url.UserPassword(role, "test")
-	}
-	service, err = db.Open(t.Context(), u.String())
+	var err error
+	service, err = db.Open(t.Context(), dbtest.As(t, dsn, role, "test"))
 	if err != nil {
 		t.Fatal(err)
 	}

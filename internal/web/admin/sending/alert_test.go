@@ -31,7 +31,7 @@ func TestBreakingAlert(t *testing.T) {
 		}
 		return smtptest.Go()
 	}))
-	r.sender(s, 1)
+	r.Sender(s, 1)
 	r.start(digest.ID)
 	<-gate.Reached()
 

@@ -38,7 +38,7 @@ func TestSendInBrowser(t *testing.T) {
 		}
 		return smtptest.Go()
 	}))
-	r.sender(s, 1)
+	r.Sender(s, 1)
 	r.start(c.ID)
 	tab.Go(at)
 	tab.Until(`/^\d+:\d\d(:\d\d)?$/.test(document.querySelector('[data-until]').textContent)`)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -16,8 +15,6 @@ import (
 	"mailer/internal/accounts"
 	"mailer/internal/campaigns"
 	"mailer/internal/delivery"
-	"mailer/internal/relay"
-	"mailer/internal/smtptest"
 	"mailer/internal/web/admin/admintest"
 )
 
@@ -60,27 +57,6 @@ func (r *rig) count(q string, args ...any) (n int64) {
 		r.Fatalf("%s: %v", q, err)
 	}
 	return n
-}
-
-// sender hands mail to a relay until the test ends.
-func (r *rig) sender(s *smtptest.Relay, connections int) {
-	r.Helper()
-	rl, err := relay.New(relay.Config{URL: s.URL(), HelloName: "mail.example.org", Timeouts: relay.Timeouts{Quit: 200 * time.Millisecond}})
-	if err != nil {
-		r.Fatal(err)
-	}
-	sender := delivery.NewSender(delivery.SenderConfig{Store: r.Delivery, Relays: []delivery.RelayLine{{Relay: rl}}, Connections: connections, Hold: -1,
-		Lease: 3 * time.Second, Idle: 10 * time.Millisecond, Tick: 50 * time.Millisecond,
-		Backoff: func(int, string) time.Duration { return 50 * time.Millisecond }, Log: slog.New(slog.DiscardHandler)})
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sender.Run(ctx) }()
-	r.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			r.Error(err)
-		}
-	})
 }
 
 // until waits for a condition, with a deadline.

@@ -101,7 +101,7 @@ func TestStopButton(t *testing.T) {
 		}
 		return smtptest.Go()
 	}))
-	r.sender(s, connections)
+	r.Sender(s, connections)
 	r.start(c.ID)
 	<-gate.Reached()
 	// The stream begins with all parts; broken off and opened again it does so once more.
@@ -160,7 +160,7 @@ func TestSliceDoubtsAndLate(t *testing.T) {
 	r.exec(`UPDATE campaigns SET doubt_policy = 'hold'`)
 	r.caution(c.ID, campaigns.CautionChange{FirstSlice: new(10.0), SliceWait: new(time.Hour)})
 	s := smtptest.Start(t, smtptest.On(smtptest.Recorded, smtptest.First(1, smtptest.Drop())))
-	r.sender(s, 1)
+	r.Sender(s, 1)
 	r.start(c.ID)
 	r.until("the slice is out", func() bool { b := r.balance(c.ID); return b.Accepted == 14 && b.Unknown == 1 })
 	p := r.editor.Get(page(c.ID))
