@@ -198,7 +198,9 @@ func (a *app) fetcher(timeout time.Duration) *fetch.Client {
 }
 
 // client is from where a request to the desk comes.
-func (a *app) client(r *http.Request) netip.Addr { return public.Client(r, a.cfg.TrustedProxies) }
+func (a *app) client(r *http.Request) netip.Addr {
+	return public.Client(r, public.Trusted(a.cfg.TrustedProxies))
+}
 
 // close gives everything back. The private database ends when no other process of ours uses it.
 func (a *app) close() {

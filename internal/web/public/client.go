@@ -16,11 +16,16 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // written itself. It is not valid where the connection has no address.
 func (s *site) client(r *http.Request) netip.Addr { return Client(r, s.TrustedProxies) }
 
-// Client is from where a request comes, for other doors of the service; nil trusts proxies on this machine.
-func Client(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	if trusted == nil {
-		trusted = loopback
+// Trusted returns whose X-Forwarded-For is believed: what is configured, and where nothing is, proxies on this machine.
+func Trusted(configured []netip.Prefix) []netip.Prefix {
+	if configured == nil {
+		return loopback
 	}
+	return configured
+}
+
+// Client is from where a request comes, for other doors of the service.
+func Client(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	at := hop(r.RemoteAddr)
 	values := r.Header.Values("X-Forwarded-For")
 	for i := len(values) - 1; i >= 0; i-- {

@@ -60,9 +60,7 @@ type site struct {
 
 // New returns the handler of the public pages, of the archive, and of /healthz and /readyz.
 func New(d Deps) http.Handler {
-	if d.TrustedProxies == nil {
-		d.TrustedProxies = loopback
-	}
+	d.TrustedProxies = Trusted(d.TrustedProxies)
 	if d.Leaver == nil {
 		d.Leaver = subscribers.NewLeaver(d.Subscribers, nil, d.Log)
 	}
